@@ -1,1 +1,329 @@
-//! x
+//! Runs jobs that may block for ever, one after another on one thread while they are quick, and past those that hang.
+//!
+//! A kernel file or a mount point can hold a thread in a system call that no signal ends. A [`Crew`] gives such a call to
+//! a worker thread and moves on: when no job has ended for [`Crew::patience`], another worker takes the next one. A job
+//! that is still away at the deadline is left behind and comes home in a later round; until then it is not run again, so
+//! each job holds one thread at most, and a healthy crew is one thread.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A piece of work with its own memory, run again and again.
+pub trait Job: Send + 'static {
+    fn run(&mut self);
+
+    /// Told that the last [`Job::run`] unwound.
+    fn panicked(&mut self) {}
+}
+
+/// Jobs and the threads that run them.
+#[derive(Debug)]
+pub struct Crew<J> {
+    jobs: Vec<Option<J>>,
+    shared: Arc<Shared<J>>,
+    limit: usize,
+    patience: Duration,
+}
+
+#[derive(Debug)]
+struct Shared<J> {
+    name: String,
+    state: Mutex<State<J>>,
+    work: Condvar,
+    done: Condvar,
+}
+
+#[derive(Debug)]
+struct State<J> {
+    queue: VecDeque<(usize, J)>,
+    finished: Vec<(usize, J)>,
+    /// Counts the rounds, so that a job of an earlier one that ends now is not taken for one of this.
+    round: u64,
+    /// Jobs of this round that are not finished.
+    pending: usize,
+    workers: usize,
+    idle: usize,
+    closed: bool,
+}
+
+/// How long a worker that others outnumber waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(5);
+/// What a worker's stack may grow to; only what is used of it is memory.
+const STACK: usize = 512 * 1024;
+
+impl<J: Job> Crew<J> {
+    /// `limit` is the number of threads at most; `name` is theirs in `ps -L`.
+    pub fn new(name: &str, jobs: Vec<J>, limit: usize) -> Self {
+        let count = jobs.len();
+        let state = State {
+            queue: VecDeque::with_capacity(count),
+            finished: Vec::with_capacity(count),
+            round: 0,
+            pending: 0,
+            workers: 0,
+            idle: 0,
+            closed: false,
+        };
+        Self {
+            jobs: jobs.into_iter().map(Some).collect(),
+            shared: Arc::new(Shared {
+                name: name.to_owned(),
+                state: Mutex::new(state),
+                work: Condvar::new(),
+                done: Condvar::new(),
+            }),
+            limit: limit.max(1),
+            patience: Duration::from_millis(25),
+        }
+    }
+
+    /// How long the crew waits for any job to end before another worker takes the next.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The jobs in their order; `None` for one that has not come home yet.
+    pub fn jobs(&self) -> impl Iterator<Item = Option<&J>> {
+        self.jobs.iter().map(Option::as_ref)
+    }
+
+    /// Adds a job; it gets the next number.
+    pub fn push(&mut self, job: J) {
+        self.jobs.push(Some(job));
+    }
+
+    /// Takes away the jobs at home that `keep` refuses. Those that are away stay.
+    pub fn retain(&mut self, mut keep: impl FnMut(&J) -> bool) {
+        // Numbers change only while nobody is away, as they are how a job finds its place again.
+        self.collect_finished();
+        if self.jobs.iter().all(Option::is_some) {
+            self.jobs.retain(|job| job.as_ref().is_some_and(&mut keep));
+        }
+    }
+
+    /// Runs every job at home that `prepare` accepts. Returns when all of them are back, or at the deadline; then a job
+    /// that was not begun is home again without having run, and one that hangs stays away.
+    pub fn round(&mut self, mut prepare: impl FnMut(&mut J) -> bool, deadline: Instant) {
+        self.collect_finished();
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        state.round += 1;
+        for (id, slot) in self.jobs.iter_mut().enumerate() {
+            if slot.as_mut().is_some_and(&mut prepare)
+                && let Some(job) = slot.take()
+            {
+                state.queue.push_back((id, job));
+            }
+        }
+        state.pending = state.queue.len();
+        if state.idle > 0 {
+            shared.work.notify_one();
+        } else if state.workers == 0 {
+            self.hire(&mut state);
+        }
+        self.wait(&shared, state, deadline);
+        self.collect_finished();
+    }
+
+    /// Waits until this round's jobs are finished or the deadline passes. Where none ends for as long as patience lasts,
+    /// it calls for one more worker.
+    fn wait(&mut self, shared: &Shared<J>, mut state: MutexGuard<'_, State<J>>, deadline: Instant) {
+        while state.pending > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                // What no worker has begun comes home as it is.
+                while let Some((id, job)) = state.queue.pop_front() {
+                    self.jobs[id] = Some(job);
+                }
+                return;
+            }
+            let before = state.pending;
+            state = shared
+                .done
+                .wait_timeout_while(state, left.min(self.patience), |state| state.pending > 0)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+            if state.pending == before && !state.queue.is_empty() {
+                self.hire(&mut state);
+            }
+        }
+    }
+
+    fn hire(&self, state: &mut State<J>) {
+        if state.workers >= self.limit {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name(self.shared.name.clone()).stack_size(STACK);
+        match thread.spawn(move || shared.work()) {
+            Ok(_detached) => state.workers += 1,
+            Err(error) => tracing::warn!(%error, "no thread for a worker"),
+        }
+    }
+
+    fn collect_finished(&mut self) {
+        for (id, job) in self.shared.lock().finished.drain(..) {
+            self.jobs[id] = Some(job);
+        }
+    }
+}
+
+impl<J> Drop for Crew<J> {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+impl<J> Shared<J> {
+    /// A panic never happens while the lock is held, so a poisoned lock guards sound state.
+    fn lock(&self) -> MutexGuard<'_, State<J>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<J: Job> Shared<J> {
+    /// A worker's life: take a job, run it, bring it home.
+    fn work(&self) {
+        while let Some((round, id, mut job)) = self.next() {
+            if catch_unwind(AssertUnwindSafe(|| job.run())).is_err() {
+                job.panicked();
+            }
+            let mut state = self.lock();
+            state.finished.push((id, job));
+            if state.round == round {
+                state.pending = state.pending.saturating_sub(1);
+                if state.pending == 0 {
+                    self.done.notify_one();
+                }
+            }
+        }
+    }
+
+    /// The next job with its round and number; `None` when this worker is not needed any more.
+    fn next(&self) -> Option<(u64, usize, J)> {
+        let mut state = self.lock();
+        loop {
+            if let Some((id, job)) = state.queue.pop_front() {
+                return Some((state.round, id, job));
+            }
+            if state.closed {
+                state.workers -= 1;
+                return None;
+            }
+            state.idle += 1;
+            let (guard, timeout) =
+                self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            state.idle -= 1;
+            if timeout.timed_out() && state.queue.is_empty() && state.workers > 1 {
+                state.workers -= 1;
+                return None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, sync_channel};
+
+    struct Count {
+        runs: usize,
+        panics: usize,
+        gate: Option<Receiver<()>>,
+        breaks: bool,
+    }
+
+    impl Job for Count {
+        fn run(&mut self) {
+            if let Some(gate) = &self.gate {
+                gate.recv().ok();
+            }
+            assert!(!self.breaks, "as the test wants it");
+            self.runs += 1;
+        }
+
+        fn panicked(&mut self) {
+            self.panics += 1;
+        }
+    }
+
+    fn job(gate: Option<Receiver<()>>) -> Count {
+        Count { runs: 0, panics: 0, gate, breaks: false }
+    }
+
+    fn in_ms(ms: u64) -> Instant {
+        Instant::now() + Duration::from_millis(ms)
+    }
+
+    fn runs(crew: &Crew<Count>) -> Vec<Option<usize>> {
+        crew.jobs().map(|job| job.map(|job| job.runs)).collect()
+    }
+
+    #[test]
+    fn quick_jobs_all_run_on_one_thread() {
+        let mut crew = Crew::new("test", (0..100).map(|_| job(None)).collect(), 8)
+            .patience(Duration::from_mins(1));
+        crew.round(|_| true, in_ms(60_000));
+        crew.round(|_| true, in_ms(60_000));
+        assert_eq!(runs(&crew), vec![Some(2); 100]);
+        assert_eq!(crew.shared.lock().workers, 1);
+    }
+
+    #[test]
+    fn a_job_that_hangs_is_left_behind_and_comes_home_later() {
+        let (open, gate) = sync_channel(1);
+        let jobs = vec![job(None), job(Some(gate)), job(None), job(None)];
+        let mut crew = Crew::new("test", jobs, 2).patience(Duration::from_millis(1));
+        crew.round(|_| true, in_ms(300));
+        assert_eq!(runs(&crew), [Some(1), None, Some(1), Some(1)]);
+        // It costs the next rounds nothing: they do not wait for it.
+        for _ in 0..50 {
+            crew.round(|_| true, in_ms(60_000));
+        }
+        assert_eq!(runs(&crew), [Some(51), None, Some(51), Some(51)]);
+        assert_eq!(crew.shared.lock().workers, 2);
+        open.send(()).unwrap();
+        while runs(&crew)[1].is_none() {
+            crew.round(|_| false, in_ms(60_000));
+            thread::yield_now();
+        }
+        assert_eq!(runs(&crew)[1], Some(1));
+    }
+
+    #[test]
+    fn a_job_that_panics_is_told_and_runs_again() {
+        let mut crew = Crew::new("test", vec![job(None), job(None)], 2);
+        crew.round(
+            |job| {
+                job.breaks = job.panics == 0;
+                true
+            },
+            in_ms(60_000),
+        );
+        assert_eq!(crew.jobs().map(|j| j.unwrap().panics).collect::<Vec<_>>(), [1, 1]);
+        crew.round(
+            |job| {
+                job.breaks = false;
+                true
+            },
+            in_ms(60_000),
+        );
+        assert_eq!(runs(&crew), [Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn with_every_thread_stuck_the_rest_comes_home_unrun_at_the_deadline() {
+        let (_keep, gate) = sync_channel(1);
+        let mut crew = Crew::new("test", vec![job(Some(gate)), job(None)], 1);
+        crew.round(|_| true, in_ms(100));
+        assert_eq!(runs(&crew), [None, Some(0)]);
+    }
+}

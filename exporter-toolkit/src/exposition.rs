@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_family_without_a_sample_leaves_no_trace() {
-        assert_eq!(written(Format::Text, |out| drop(out.family(&SIZE))), "");
+        assert_eq!(written(Format::Text, |out| _ = out.family(&SIZE)), "");
     }
 
     #[test]

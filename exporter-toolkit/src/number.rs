@@ -104,9 +104,9 @@ impl Decimal {
         }
         let exponent = self.point - 1;
         if (-4..6).contains(&exponent) {
-            self.write_plain(digits, out)
+            self.write_plain(digits, out);
         } else {
-            write_scientific(digits, exponent, out)
+            write_scientific(digits, exponent, out);
         }
     }
 
@@ -183,7 +183,7 @@ mod tests {
             (1_234_567.5, "1.2345675e+06"),
             (38_014_093.0, "3.8014093e+07"),
             (1e21, "1e+21"),
-            (1.7976931348623157e308, "1.7976931348623157e+308"),
+            (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
             (5e-324, "5e-324"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),

@@ -1,0 +1,180 @@
+//! What a collector is, and the list of them all.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use exporter_toolkit::{Described, Exposition};
+
+use crate::flags::{AnyFlag, FlagError, Flags};
+use crate::host::Host;
+
+/// Reads one area of the host and writes its families. It blocks, and runs off the reactor on a thread that it may hold.
+pub trait Collector: Send {
+    /// Told before each scrape when the answer must be there, for collectors that wait for others.
+    fn answer_by(&mut self, _deadline: Instant) {}
+
+    /// Writes what the host says now. Samples written before an error are kept.
+    fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError>;
+}
+
+/// What the list, the command line and the documents know of a collector.
+pub struct Spec {
+    /// Its name in `--collector.NAME` and in `collect[]=NAME`.
+    pub name: &'static str,
+    /// True where it runs unless switched off.
+    pub enabled: bool,
+    /// One line of `--help`: what it reads.
+    pub about: &'static str,
+    pub flags: &'static [&'static dyn AnyFlag],
+    /// The families known when this is compiled.
+    pub families: &'static [&'static dyn Described],
+    pub build: fn(&Setup) -> Result<Box<dyn Collector>, BuildError>,
+}
+
+/// What a collector is built from.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    pub host: Host,
+    pub flags: Flags,
+}
+
+/// Why a collector cannot be built: the command line is wrong, which stops the start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error(transparent)]
+    Flag(#[from] FlagError),
+    #[error("{path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: io::Error },
+}
+
+/// Why a scrape of a collector failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The kernel, the hardware or the privileges do not give this here: nothing is wrong.
+    #[error("no data: {0}")]
+    NoData(&'static str),
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{file}: {problem}: {line:?}")]
+    Parse { file: String, problem: &'static str, line: String },
+    #[error("{call}: {source}")]
+    Call { call: &'static str, source: io::Error },
+}
+
+impl CollectError {
+    /// A malformed line; long lines are cut.
+    pub fn parse(file: &Path, problem: &'static str, line: &str) -> Self {
+        let line = line.chars().take(120).collect();
+        Self::Parse { file: file.display().to_string(), problem, line }
+    }
+
+    /// True where the host lacks what the collector reads, which is not worth a warning at every scrape.
+    pub fn is_no_data(&self) -> bool {
+        match self {
+            Self::NoData(_) => true,
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Parse { .. } | Self::Call { .. } => false,
+        }
+    }
+}
+
+mod stub;
+#[cfg(test)]
+mod testing;
+macro_rules! collectors {
+    ($($name:ident)*) => {
+        $(pub mod $name;)*
+
+        /// Every collector, in the order of its name.
+        pub static COLLECTORS: &[&Spec] = &[$(&$name::SPEC),*];
+    };
+}
+
+collectors! {
+    arp
+    bcache
+    bcachefs
+    bonding
+    btrfs
+    conntrack
+    cpu
+    cpufreq
+    diskstats
+    dmi
+    dmmultipath
+    edac
+    entropy
+    fibrechannel
+    filefd
+    filesystem
+    hwmon
+    infiniband
+    ipvs
+    kernel_hung
+    loadavg
+    mdadm
+    meminfo
+    netclass
+    netdev
+    netstat
+    nfs
+    nfsd
+    nvme
+    os
+    powersupplyclass
+    pressure
+    rapl
+    schedstat
+    selinux
+    sockstat
+    softnet
+    stat
+    tapestats
+    textfile
+    thermal_zone
+    time
+    timex
+    udp_queues
+    uname
+    vmstat
+    watchdog
+    xfs
+    zfs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn names_are_sorted_and_flags_belong_to_their_collector() {
+        assert!(COLLECTORS.is_sorted_by_key(|spec| spec.name));
+        for spec in COLLECTORS {
+            for flag in spec.flags {
+                let stem = format!("collector.{}", spec.name);
+                assert!(flag.check(flag.default()).is_ok(), "{}", flag.name());
+                assert!(flag.name().starts_with("collector."), "{stem}: {}", flag.name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_collector_is_built_from_the_defaults() {
+        for spec in COLLECTORS {
+            if let Err(error) = (spec.build)(&Setup::default()) {
+                panic!("{}: {error}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_family_that_two_collectors_give_has_one_type() {
+        let mut seen = BTreeMap::new();
+        for family in COLLECTORS.iter().flat_map(|spec| spec.families) {
+            let kind = seen.entry(family.name()).or_insert_with(|| family.kind());
+            assert_eq!(*kind, family.kind(), "{}", family.name());
+        }
+    }
+}

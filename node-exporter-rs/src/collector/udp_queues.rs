@@ -1,0 +1,12 @@
+//! Stub.
+
+use super::Spec;
+
+pub static SPEC: Spec = Spec {
+    name: "udp_queues",
+    enabled: true,
+    about: "",
+    flags: &[],
+    families: &[],
+    build: |_| Ok(Box::new(super::stub::Stub)),
+};

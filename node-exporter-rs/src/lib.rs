@@ -1,0 +1,9 @@
+//! Host metrics from `/proc` and `/sys` for Prometheus: a drop-in for `node_exporter`.
+//!
+//! A collector is a file in `collector/`; it writes to its own buffer, off the reactor and under a deadline.
+
+pub mod collector;
+pub mod filter;
+pub mod flags;
+pub mod host;
+pub mod scrape;
