@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
@@ -67,7 +67,11 @@ fn parse_with<O: Args>(
 
 /// The command with the options `O`, as [`parse`] understands it.
 pub fn prepared<O: Args>(command: Command) -> Command {
+    // clap takes the doc comment of the options for what the whole command is about.
+    let about = command.get_about().cloned().map_or(Resettable::Reset, Resettable::Value);
     O::augment_args(command)
+        .about(about)
+        .long_about(Resettable::Reset)
         .args_override_self(true)
         .mut_args(|arg| if is_switch(&arg) { as_switch(arg) } else { arg })
 }

@@ -99,30 +99,49 @@ enum Received {
 const TERMINATE: Received = Received::End { name: "SIGTERM", number: 15 };
 const INTERRUPT: Received = Received::End { name: "SIGINT", number: 2 };
 
-/// Starts to listen to signals on the current tokio runtime; fails where no handler can be set.
+/// Listens to signals from now on, in a thread of its own: a second SIGTERM ends also an agent whose runtime is stuck.
+///
+/// Fails where no handler can be set.
 pub fn listen() -> io::Result<Control> {
     let control = Control::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let of_task = control.clone();
-    tokio::spawn(async move {
-        loop {
-            let received = next(&mut terminate, &mut interrupt, &mut hangup).await;
-            if let Some(code) = of_task.receive(received) {
-                std::process::exit(code);
-            }
+    let of_thread = control.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::handled()?
+    };
+    let serve = move || loop {
+        let received = runtime.block_on(signals.next());
+        if let Some(code) = of_thread.receive(received) {
+            std::process::exit(code);
         }
-    });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(serve)?;
     Ok(control)
 }
 
-async fn next(terminate: &mut Signal, interrupt: &mut Signal, hangup: &mut Signal) -> Received {
-    tokio::select! {
-        Some(()) = terminate.recv() => TERMINATE,
-        Some(()) = interrupt.recv() => INTERRUPT,
-        Some(()) = hangup.recv() => Received::Hangup,
-        else => pending().await,
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn handled() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Received {
+        tokio::select! {
+            Some(()) = self.terminate.recv() => TERMINATE,
+            Some(()) = self.interrupt.recv() => INTERRUPT,
+            Some(()) = self.hangup.recv() => Received::Hangup,
+            else => pending().await,
+        }
     }
 }
 

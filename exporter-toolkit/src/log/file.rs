@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn text(path: &Path) -> String {
-        fs::read_to_string(path).unwrap_or_default()
+        io::read_to_string(File::open(path).unwrap()).unwrap()
     }
 
     fn log(folder: &Path, limits: Limits) -> RotatingFile {

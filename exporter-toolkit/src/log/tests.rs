@@ -139,7 +139,8 @@ fn lines_go_to_the_file_of_the_agent() {
     let file = open(&options(&[]).unwrap(), folder.path(), "agent").unwrap();
     let subscriber = subscriber(&options(&[]).unwrap(), file);
     tracing::subscriber::with_default(subscriber, || tracing::info!(target: "a", "hello"));
-    let text = fs::read_to_string(folder.path().join("agent.log")).unwrap();
+    let written = fs::File::open(folder.path().join("agent.log")).unwrap();
+    let text = io::read_to_string(written).unwrap();
     assert!(text.ends_with("level=INFO source=a msg=hello\n"), "{text}");
 }
 

@@ -20,13 +20,17 @@ pub(super) fn render(command: Command, prefix: &str) -> StyledStr {
 
 fn shown(arg: Arg, prefix: &str) -> Arg {
     let Some(long) = arg.get_long().map(str::to_owned) else { return arg };
-    let mut help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    help.push_str(&format!(" [env: {}]", super::variable(prefix, &long)));
+    if !matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue | ArgAction::Append) {
+        return arg;
+    }
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = format!("{help} [env: {}]", super::variable(prefix, &long));
     let default = arg.get_default_values().first().cloned();
     if super::is_switch(&arg) {
-        if let Some(default) = default {
-            help.push_str(&format!(" [default: {}]", default.display()));
-        }
+        let help = match default {
+            Some(default) => format!("{help} [default: {}]", default.display()),
+            None => help,
+        };
         return arg
             .long(format!("[no-]{long}"))
             .action(ArgAction::SetTrue)

@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         assert_eq!(duration("1us2ns"), Ok(Duration::from_nanos(1002)));
-        assert_eq!(duration("3µs"), Ok(Duration::from_nanos(3000)));
+        assert_eq!(duration("3µs"), Ok(Duration::from_micros(3)));
     }
 
     #[test]

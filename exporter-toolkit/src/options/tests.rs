@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 
+/// Not what the program is about.
 #[derive(Debug, clap::Args)]
 struct Options {
     /// Where to listen.
@@ -23,11 +24,15 @@ struct Options {
     old: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+struct Nothing {}
+
 type Parsed = Result<(Options, ArgMatches), clap::Error>;
 
 fn parsed_in(environment: &[(&str, &str)], args: &[&str]) -> Parsed {
     let command = Command::new("demo")
         .version("1.2 (rev)")
+        .about("Shows something.")
         .arg(switch("collector.arp", true, "Neighbours.").help_heading("Collectors"))
         .arg(Arg::new("arp.include").long("collector.arp.device-include").default_value(""));
     let args = ["demo"].iter().chain(args).map(OsString::from);
@@ -175,12 +180,12 @@ fn help_shows_switches_defaults_and_variables_and_hides_what_is_hidden() {
         assert_eq!((error.kind(), error.exit_code()), (ErrorKind::DisplayHelp, 0));
         let text = error.to_string();
         for part in [
-            "Usage: demo [OPTIONS]",
+            "Shows something.\n\nUsage: demo [OPTIONS]",
             "--[no-]web.systemd-socket\n",
             "[env: DEMO_WEB_SYSTEMD_SOCKET] [default: false]",
             "Collectors:\n      --[no-]collector.arp\n",
             "[env: DEMO_LOG_LEVEL] [default: info] [possible values: info, warn]",
-            "-h, --help\n",
+            "-h, --help\n          Print help\n",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
@@ -199,8 +204,6 @@ fn a_switch_given_twice_by_alias_counts_once() {
     let command = Command::new("demo").arg(switch("new", false, "New.").alias("old"));
     let args = ["demo", "--old", "--no-old"].map(OsString::from);
     let none = |_: &str| None;
-    #[derive(Debug, clap::Args)]
-    struct Nothing {}
     let (_, matches) = parse_with::<Nothing>(command, "DEMO", args, &none).unwrap();
     assert_eq!(matches.get_one::<bool>("new"), Some(&false));
 }
