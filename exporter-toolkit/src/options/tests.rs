@@ -1,0 +1,209 @@
+use std::time::Duration;
+
+use super::*;
+
+/// Not what the program is about.
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// Where to listen.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":9100")]
+    addresses: Vec<String>,
+    /// Take the sockets that systemd opened.
+    #[arg(long = "web.systemd-socket")]
+    systemd: bool,
+    /// How much is logged.
+    #[arg(long = "log.level", value_parser = ["info", "warn"], default_value = "info", help_heading = "Logs")]
+    level: String,
+    /// How long a scrape takes at most.
+    #[arg(long = "web.timeout", value_parser = duration, default_value = "5s")]
+    timeout: Duration,
+    /// Left out where not given.
+    #[arg(long = "collector.perf", action = ArgAction::Set)]
+    perf: Option<bool>,
+    #[arg(long = "collector.old-name", hide = true)]
+    old: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Nothing {}
+
+type Parsed = Result<(Options, ArgMatches), clap::Error>;
+
+fn parsed_in(environment: &[(&str, &str)], args: &[&str]) -> Parsed {
+    let command = Command::new("demo")
+        .version("1.2 (rev)")
+        .about("Shows something.")
+        .arg(switch("collector.arp", true, "Neighbours.").help_heading("Collectors"))
+        .arg(Arg::new("arp.include").long("collector.arp.device-include").default_value(""));
+    let args = ["demo"].iter().chain(args).map(OsString::from);
+    parse_with(command, "DEMO", args, &|name| {
+        environment.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value))
+    })
+}
+
+fn parsed(args: &[&str]) -> (Options, ArgMatches) {
+    parsed_in(&[], args).unwrap_or_else(|error| panic!("{args:?}: {error}"))
+}
+
+fn refused(args: &[&str]) -> String {
+    parsed_in(&[], args).unwrap_err().to_string()
+}
+
+fn arp(matches: &ArgMatches) -> bool {
+    *matches.get_one::<bool>("collector.arp").unwrap()
+}
+
+#[test]
+fn nothing_given_means_the_defaults() {
+    let (options, matches) = parsed(&[]);
+    assert_eq!(options.addresses, [":9100"]);
+    assert!(!options.systemd);
+    assert_eq!((options.level.as_str(), options.timeout), ("info", Duration::from_secs(5)));
+    assert_eq!((options.perf, options.old), (None, None));
+    assert!(arp(&matches));
+}
+
+#[test]
+fn a_value_follows_an_equals_sign_or_a_blank() {
+    assert_eq!(parsed(&["--web.timeout=1m30s"]).0.timeout, Duration::from_secs(90));
+    assert_eq!(parsed(&["--web.timeout", "500ms"]).0.timeout, Duration::from_millis(500));
+}
+
+#[test]
+fn switches_are_set_negated_and_assigned() {
+    assert!(!arp(&parsed(&["--no-collector.arp"]).1));
+    assert!(!arp(&parsed(&["--collector.arp=false"]).1));
+    assert!(arp(&parsed(&["--no-collector.arp", "--collector.arp"]).1));
+    assert!(parsed(&["--web.systemd-socket"]).0.systemd);
+    assert!(!parsed(&["--web.systemd-socket", "--no-web.systemd-socket"]).0.systemd);
+    assert_eq!(parsed(&["--collector.perf"]).0.perf, Some(true));
+    assert_eq!(parsed(&["--no-collector.perf"]).0.perf, Some(false));
+}
+
+#[test]
+fn a_switch_does_not_take_the_next_argument() {
+    assert!(refused(&["--collector.arp", "false"]).contains("unexpected argument 'false'"));
+}
+
+#[test]
+fn repeatable_flags_collect_and_others_take_the_last_value() {
+    let args = ["--web.listen-address=:1", "--web.listen-address", ":2"];
+    assert_eq!(parsed(&args).0.addresses, [":1", ":2"]);
+    assert_eq!(parsed(&["--log.level=warn", "--log.level=info"]).0.level, "info");
+}
+
+#[test]
+fn a_value_may_start_with_a_dash_after_an_equals_sign() {
+    assert_eq!(parsed(&["--collector.old-name=-x"]).0.old.as_deref(), Some("-x"));
+    assert_eq!(parsed(&["--collector.old-name=--no-collector.arp"]).0.old.unwrap().len(), 18);
+    refused(&["--collector.old-name", "--no-collector.arp"]);
+}
+
+#[test]
+fn an_unknown_flag_names_the_nearest_one() {
+    let error = refused(&["--colector.arp"]);
+    assert!(error.contains("unexpected argument '--colector.arp'"), "{error}");
+    assert!(error.contains("'--collector.arp'") && error.contains("--help"), "{error}");
+    assert!(refused(&["--no-web.timeout"]).contains("'--no-web.timeout'"));
+}
+
+#[test]
+fn a_wrong_value_names_flag_value_and_what_is_expected() {
+    let error = refused(&["--web.timeout=soon"]);
+    assert!(error.contains("'soon' for '--web.timeout"), "{error}");
+    assert!(error.contains("such as 5s"), "{error}");
+    let error = refused(&["--log.level=loud"]);
+    assert!(error.contains("'loud'") && error.contains("info, warn"), "{error}");
+    assert_eq!(parsed_in(&[], &["--log.level=loud"]).unwrap_err().exit_code(), 2);
+}
+
+#[test]
+fn the_environment_sets_what_the_command_line_does_not() {
+    let environment = [
+        ("DEMO_WEB_LISTEN_ADDRESS", ":1, :2"),
+        ("DEMO_COLLECTOR_ARP", "false"),
+        ("DEMO_LOG_LEVEL", "warn"),
+        ("DEMO_COLLECTOR_OLD_NAME", ""),
+    ];
+    let (options, matches) = parsed_in(&environment, &["--log.level=info"]).unwrap();
+    assert_eq!(options.addresses, [":1", ":2"]);
+    assert_eq!((options.level.as_str(), options.old), ("info", None));
+    assert!(!arp(&matches));
+    let (options, _) = parsed_in(&environment, &["--web.listen-address", ":3"]).unwrap();
+    assert_eq!(options.addresses, [":3"]);
+}
+
+#[test]
+fn a_list_with_commas_in_its_values_has_one_value_a_line() {
+    let environment = [("DEMO_WEB_LISTEN_ADDRESS", "a,b\nc\n")];
+    assert_eq!(parsed_in(&environment, &[]).unwrap().0.addresses, ["a,b", "c"]);
+}
+
+#[test]
+fn a_wrong_value_from_the_environment_names_its_variable() {
+    let error = parsed_in(&[("DEMO_WEB_TIMEOUT", "5")], &[]).unwrap_err().to_string();
+    assert!(error.contains("environment variable DEMO_WEB_TIMEOUT"), "{error}");
+    let error = parsed_in(&[("DEMO_COLLECTOR_ARP", "maybe")], &[]).unwrap_err().to_string();
+    assert!(error.contains("environment variable DEMO_COLLECTOR_ARP"), "{error}");
+}
+
+#[test]
+fn service_links_of_kubernetes_are_no_settings() {
+    #[derive(Debug, clap::Args)]
+    struct Port {
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    }
+    let parse = |value: &'static str| {
+        let args = [OsString::from("demo")];
+        parse_with::<Port>(Command::new("demo"), "DEMO", args, &|_| Some(value.into()))
+    };
+    assert_eq!(parse("tcp://10.0.0.1:80").unwrap().0.port, 8080);
+    assert_eq!(parse("81").unwrap().0.port, 81);
+}
+
+#[test]
+fn arguments_are_read_from_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "# Defaults.\n--no-collector.arp\n\n--log.level\nwarn\n").unwrap();
+    let (options, matches) = parsed(&[&format!("@{}", file.path().display())]);
+    assert_eq!(options.level, "warn");
+    assert!(!arp(&matches));
+    let error = refused(&["@/nonexistent/args"]);
+    assert!(error.contains("'/nonexistent/args'"), "{error}");
+}
+
+#[test]
+fn help_shows_switches_defaults_and_variables_and_hides_what_is_hidden() {
+    for flag in ["--help", "-h"] {
+        let error = parsed_in(&[], &[flag]).unwrap_err();
+        assert_eq!((error.kind(), error.exit_code()), (ErrorKind::DisplayHelp, 0));
+        let text = error.to_string();
+        for part in [
+            "Shows something.\n\nUsage: demo [OPTIONS]",
+            "--[no-]web.systemd-socket\n",
+            "[env: DEMO_WEB_SYSTEMD_SOCKET] [default: false]",
+            "Collectors:\n      --[no-]collector.arp\n",
+            "[env: DEMO_LOG_LEVEL] [default: info] [possible values: info, warn]",
+            "-h, --help\n          Print help\n",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(!text.contains("old-name") && !text.contains("[default: ]"), "{text}");
+    }
+}
+
+#[test]
+fn the_version_is_printed_as_given() {
+    let error = parsed_in(&[], &["--version"]).unwrap_err();
+    assert_eq!(error.to_string(), "demo 1.2 (rev)\n");
+}
+
+#[test]
+fn a_switch_given_twice_by_alias_counts_once() {
+    let command = Command::new("demo").arg(switch("new", false, "New.").alias("old"));
+    let args = ["demo", "--old", "--no-old"].map(OsString::from);
+    let none = |_: &str| None;
+    let (_, matches) = parse_with::<Nothing>(command, "DEMO", args, &none).unwrap();
+    assert_eq!(matches.get_one::<bool>("new"), Some(&false));
+}
