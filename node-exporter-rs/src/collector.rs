@@ -82,11 +82,22 @@ impl CollectError {
 mod stub;
 #[cfg(test)]
 mod testing;
+#[cfg(any(test, not(target_os = "linux")))]
+pub mod portable;
+
+/// Every collector, in the order of its name.
+#[cfg(not(target_os = "linux"))]
+pub use portable::PORTABLE as COLLECTORS;
+
 macro_rules! collectors {
     ($($name:ident)*) => {
-        $(pub mod $name;)*
+        $(
+            #[cfg(target_os = "linux")]
+            pub mod $name;
+        )*
 
         /// Every collector, in the order of its name.
+        #[cfg(target_os = "linux")]
         pub static COLLECTORS: &[&Spec] = &[$(&$name::SPEC),*];
     };
 }

@@ -51,7 +51,7 @@ impl FlagValue for Option<Regex> {
 /// Go's spelling: `5s`, `1m30s`, `500ms`.
 impl FlagValue for Duration {
     fn read(text: &str) -> Result<Self, String> {
-        exporter_toolkit::options::parse_duration(text)
+        exporter_toolkit::options::duration(text).map_err(|error| error.to_string())
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! A collector is a file in `collector/`; it writes to its own buffer, off the reactor and under a deadline.
 
+pub mod agent;
 pub mod collector;
 pub mod filter;
 pub mod flags;
 pub mod host;
+pub mod options;
 pub mod scrape;

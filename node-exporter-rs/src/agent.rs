@@ -1,0 +1,122 @@
+//! The collectors behind the HTTP server: one scrape after another, each under its own deadline.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use exporter_toolkit::Exposition;
+use exporter_toolkit::telemetry::Telemetry;
+use exporter_toolkit::web::landing::Cell;
+use exporter_toolkit::web::{Answer, Landing, Refusal, Scrape, Source};
+
+use crate::scrape::{Scraper, Selection, Standing, State};
+
+/// What is served.
+pub struct Agent {
+    turn: Arc<tokio::sync::Mutex<Turn>>,
+    telemetry: Telemetry,
+    /// The standings and the time of the last scrape, for the landing page, which never waits for a scrape.
+    last: Arc<Mutex<Last>>,
+}
+
+/// What a scrape needs alone.
+struct Turn {
+    scraper: Scraper,
+    telemetry: Exposition,
+    /// The last answer's size, which the next one will have too.
+    size: usize,
+}
+
+#[derive(Default)]
+struct Last {
+    standings: Vec<Standing>,
+    at: Option<Instant>,
+    size: usize,
+}
+
+impl Agent {
+    pub fn new(scraper: Scraper, telemetry: Telemetry) -> Self {
+        let last = Last { standings: scraper.standings().to_vec(), ..Last::default() };
+        let turn = Turn { scraper, telemetry: Exposition::default(), size: 0 };
+        Self {
+            turn: Arc::new(tokio::sync::Mutex::new(turn)),
+            telemetry,
+            last: Arc::new(Mutex::new(last)),
+        }
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enabled(&self, name: &str) -> bool {
+        self.last().standings.iter().any(|standing| standing.name == name)
+    }
+}
+
+impl Source for Agent {
+    async fn scrape(&self, request: Scrape) -> Result<Answer, Refusal> {
+        let wanted = Selection::from_query(&request.query, |name| self.enabled(name))
+            .map_err(|refused| Refusal::bad_request(refused.to_string()))?;
+        let (format, deadline) = (request.format, request.deadline);
+        let turn = Arc::clone(&self.turn).lock_owned();
+        let Ok(mut turn) = tokio::time::timeout_at(deadline.into(), turn).await else {
+            return Err(Refusal::unavailable("Earlier scrapes took until this one's deadline."));
+        };
+        turn.telemetry.restart(format);
+        self.telemetry.write(&mut turn.telemetry);
+        let last = Arc::clone(&self.last);
+        let work = tokio::task::spawn_blocking(move || turn.scrape(&wanted, request, &last));
+        match work.await {
+            Ok(text) => Ok(Answer::whole(format, text)),
+            Err(error) => {
+                tracing::error!(%error, "scrape failed: please report this");
+                Err(Refusal::unavailable("The scrape failed; see the log."))
+            }
+        }
+    }
+
+    fn landing(&self, page: &mut Landing) {
+        page.name("node-exporter-rs")
+            .description("Host metrics from /proc and /sys.")
+            .version(exporter_toolkit::telemetry::version());
+        let last = self.last();
+        match last.at {
+            None => page.fact("Last scrape", "none yet"),
+            Some(at) => page
+                .fact("Last scrape", format!("{} s ago", at.elapsed().as_secs()))
+                .fact("Last answer", format!("{} bytes", last.size)),
+        };
+        let table = page.table("Collectors", &["Collector", "State", "Took", "Why"]);
+        for standing in &last.standings {
+            let (state, why) = describe(&standing.state);
+            let took = format!("{:.1} ms", standing.took.as_secs_f64() * 1e3);
+            table.row([Cell::plain(standing.name), state, Cell::plain(took), Cell::plain(why)]);
+        }
+    }
+}
+
+impl Turn {
+    fn scrape(&mut self, wanted: &Selection, request: Scrape, last: &Mutex<Last>) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.size);
+        let Scrape { format, deadline, .. } = request;
+        self.scraper.scrape(wanted, format, deadline, &self.telemetry, &mut text);
+        // A little more than the last answer, so that the next seldom grows its memory.
+        self.size = text.len() + text.len() / 16;
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.standings.clone_from_slice(self.scraper.standings());
+        last.at = Some(Instant::now());
+        last.size = text.len();
+        text
+    }
+}
+
+fn describe(state: &State) -> (Cell, &str) {
+    match state {
+        State::NotYetRun => (Cell::faint("not yet run"), ""),
+        State::Fine => (Cell::good("ok"), ""),
+        State::NoData(why) => (Cell::faint("no data"), why),
+        State::Failed(why) => (Cell::bad("failed"), why),
+        State::Late => (Cell::bad("late"), "not ended by the scrape's deadline"),
+        State::Panicked => (Cell::bad("panicked"), "a programming error: see the log"),
+    }
+}
