@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Not what the program is about.
@@ -206,4 +208,12 @@ fn a_switch_given_twice_by_alias_counts_once() {
     let none = |_: &str| None;
     let (_, matches) = parse_with::<Nothing>(command, "DEMO", args, &none).unwrap();
     assert_eq!(matches.get_one::<bool>("new"), Some(&false));
+}
+
+proptest! {
+    #[test]
+    fn no_arguments_make_it_panic(args in proptest::collection::vec("(--)?(no-)?(web.timeout|collector.arp|[a-z=,-]{0,6})(=[a-z-]{0,3})?", 0..4)) {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let _either = parsed_in(&[("DEMO_WEB_LISTEN_ADDRESS", ",")], &args);
+    }
 }
