@@ -102,6 +102,11 @@ fn a_value_may_start_with_a_dash_after_an_equals_sign() {
 }
 
 #[test]
+fn an_empty_value_after_an_equals_sign_is_a_value() {
+    assert_eq!(parsed(&["--collector.old-name="]).0.old.as_deref(), Some(""));
+}
+
+#[test]
 fn an_unknown_flag_names_the_nearest_one() {
     let error = refused(&["--colector.arp"]);
     assert!(error.contains("unexpected argument '--colector.arp'"), "{error}");
