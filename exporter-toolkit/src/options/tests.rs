@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Not what the program is about.
@@ -97,6 +99,11 @@ fn a_value_may_start_with_a_dash_after_an_equals_sign() {
     assert_eq!(parsed(&["--collector.old-name=-x"]).0.old.as_deref(), Some("-x"));
     assert_eq!(parsed(&["--collector.old-name=--no-collector.arp"]).0.old.unwrap().len(), 18);
     refused(&["--collector.old-name", "--no-collector.arp"]);
+}
+
+#[test]
+fn an_empty_value_after_an_equals_sign_is_a_value() {
+    assert_eq!(parsed(&["--collector.old-name="]).0.old.as_deref(), Some(""));
 }
 
 #[test]
@@ -206,4 +213,12 @@ fn a_switch_given_twice_by_alias_counts_once() {
     let none = |_: &str| None;
     let (_, matches) = parse_with::<Nothing>(command, "DEMO", args, &none).unwrap();
     assert_eq!(matches.get_one::<bool>("new"), Some(&false));
+}
+
+proptest! {
+    #[test]
+    fn no_arguments_make_it_panic(args in proptest::collection::vec("(--)?(no-)?(web.timeout|collector.arp|[a-z=,-]{0,6})(=[a-z-]{0,3})?", 0..4)) {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let _either = parsed_in(&[("DEMO_WEB_LISTEN_ADDRESS", ",")], &args);
+    }
 }
