@@ -1,1 +1,158 @@
-//! x
+//! The HTTP server in front of every agent: listening, TLS and authentication, health, limits, compression.
+//!
+//! An agent is a [`Source`]; [`Server::bind`] opens its addresses and [`Server::serve`] answers on them until the process
+//! ends. It speaks HTTP/1.1 on the caller's tokio runtime, which may be single-threaded.
+
+mod answer;
+mod body;
+mod compress;
+mod connection;
+mod duration;
+mod landing;
+mod limits;
+mod listen;
+mod negotiate;
+mod options;
+mod routes;
+mod socket;
+mod source;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sd_notify::NotifyState;
+use tokio::sync::{Notify, Semaphore, watch};
+
+pub use answer::{Answer, BLOCK_BYTES, Block, cut};
+pub use body::{Body, StreamError};
+pub use landing::{Cell, Landing, Table};
+pub use options::{Limits, WebOptions};
+pub use source::{Refusal, Scrape, Source, Visit};
+pub use stats::{CODES, Count, Level, Stats};
+
+use connection::{Hub, Stage};
+use listen::Listener;
+use routes::Front;
+use watched::Surroundings;
+
+/// Why an agent cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on '{address}': {problem} (--web.listen-address)")]
+    Address { address: String, problem: String },
+    #[error("cannot listen on '{address}': {source}; {remedy}")]
+    Listen { address: String, remedy: &'static str, source: io::Error },
+    #[error(
+        "--web.systemd-socket is given, but systemd passed no socket: start the agent by its .socket unit"
+    )]
+    NoSystemdSocket,
+}
+
+/// An agent's server with its sockets open.
+#[derive(Debug)]
+pub struct Server {
+    options: WebOptions,
+    listeners: Vec<Listener>,
+    stats: Arc<Stats>,
+    reload: Reload,
+}
+
+/// Asks a running server to read its configuration again.
+#[derive(Clone, Debug, Default)]
+pub struct Reload(Arc<Notify>);
+
+impl Reload {
+    /// Returns at once; requests that come together are one reload.
+    pub fn request(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Server {
+    /// Reads `--web.config.file` and opens the addresses; `default` (`:9100`) stands for the flag where it is not
+    /// given. Must be called inside a tokio runtime.
+    pub fn bind(options: WebOptions, default: &str) -> Result<Self, ServeError> {
+        let listeners = listen::open(&options, default)?;
+        Ok(Self { options, listeners, stats: Arc::default(), reload: Reload::default() })
+    }
+
+    /// The counts of this server, for the agent's telemetry.
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// What SIGHUP calls.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
+    /// The TCP addresses that are served.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(Listener::tcp_address).collect()
+    }
+
+    /// Answers requests until `shutdown` is ready, then finishes the open ones within [`Limits::drain`].
+    pub async fn serve<S: Source>(
+        self,
+        source: Arc<S>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let (stage, watching) = watch::channel(Stage::Serving);
+        let places = self.options.max_connections.get();
+        let hub = Arc::new(Hub {
+            front: Front::new(Arc::clone(&source), &self.options, Arc::clone(&self.stats)),
+            around: Arc::new(Surroundings {
+                limits: self.options.limits.clone(),
+                room: Arc::default(),
+                stats: self.stats,
+            }),
+            places: Arc::new(Semaphore::new(places as usize)),
+            stage: watching,
+        });
+        for listener in self.listeners {
+            tracing::info!(address = %listener, "Listening on");
+            tokio::spawn(connection::accept(Arc::clone(&hub), listener));
+        }
+        notify(&[NotifyState::Ready]);
+        let reloads = async {
+            loop {
+                self.reload.0.notified().await;
+                source.reload();
+            }
+        };
+        tokio::select! {
+            () = shutdown => {}
+            () = reloads => {}
+        }
+        notify(&[NotifyState::Stopping]);
+        stage.send_replace(Stage::Draining);
+        let empty = hub.places.acquire_many(places);
+        if tokio::time::timeout(self.options.limits.drain, empty).await.is_err() {
+            tracing::warn!("answers that were not finished in time are cut off");
+        }
+        stage.send_replace(Stage::Ended);
+        Ok(())
+    }
+}
+
+/// Binds and serves in one step, for agents that need neither counts nor reloads.
+pub async fn serve<S: Source>(
+    source: Arc<S>,
+    options: WebOptions,
+    default: &str,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    Server::bind(options, default)?.serve(source, shutdown).await
+}
+
+/// Tells systemd; where it did not start the agent, this does nothing.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd could not be told");
+    }
+}

@@ -1,0 +1,170 @@
+//! Accepting connections and speaking HTTP/1.1 on them.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::listen::Listener;
+use super::routes::Front;
+use super::socket::Socket;
+use super::source::Source;
+use super::stats::Stats;
+use super::watched::{Life, Surroundings, Watched};
+
+/// A client that was refused while it was still sending gets this long, and this many bytes, to read why.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 2 * 1024 * 1024;
+
+/// How far the process is on its way out.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Stage {
+    Serving,
+    /// No new connections, no further request on the open ones.
+    Draining,
+    /// What is still open is dropped.
+    Ended,
+}
+
+async fn reached(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
+    // The sender is gone only when the server is, which is the end too.
+    let _gone = stage.wait_for(|stage| *stage >= wanted).await.is_err();
+}
+
+/// What the accepting loops share.
+pub(crate) struct Hub<S> {
+    pub(crate) front: Front<S>,
+    pub(crate) around: Arc<Surroundings>,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) stage: watch::Receiver<Stage>,
+}
+
+/// Accepts until the process ends.
+pub(crate) async fn accept<S: Source>(hub: Arc<Hub<S>>, listener: Listener) {
+    let mut stage = hub.stage.clone();
+    let mut failures = 0;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stage.changed() => return,
+        };
+        match accepted {
+            Ok(socket) => {
+                failures = 0;
+                let place = tokio::select! {
+                    place = place(&hub) => place,
+                    _ = stage.changed() => return,
+                };
+                let Ok(place) = place else { return };
+                tokio::spawn(serve(Arc::clone(&hub), socket, place));
+            }
+            Err(error) => {
+                hub.around.stats.accept_errors.one();
+                failures += 1;
+                back_off(&listener, &error, failures).await;
+            }
+        }
+    }
+}
+
+/// Waits for a place among the open connections, and asks the longest idle one for its own.
+async fn place<S>(hub: &Hub<S>) -> Result<OwnedSemaphorePermit, tokio::sync::AcquireError> {
+    if let Ok(place) = Arc::clone(&hub.places).try_acquire_owned() {
+        return Ok(place);
+    }
+    hub.around.room.notify_one();
+    Arc::clone(&hub.places).acquire_owned().await
+}
+
+/// A connection that its client took back is no reason to wait; anything else, such as too many open files, is, as it
+/// would fail again at once.
+async fn back_off(listener: &Listener, error: &io::Error, failures: u32) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        return;
+    }
+    // The first failure of a row is worth a line; the counter has the others.
+    if failures == 1 {
+        tracing::error!(%listener, %error, "cannot accept connections, trying again");
+    }
+    tokio::time::sleep(Duration::from_millis(50 * u64::from(failures.min(20)))).await;
+}
+
+/// Counts a connection while it is open.
+struct Open(Arc<Stats>);
+
+impl Open {
+    fn new(stats: &Arc<Stats>) -> Self {
+        stats.accepted.one();
+        stats.connections.up();
+        Self(Arc::clone(stats))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.down();
+    }
+}
+
+async fn serve<S: Source>(hub: Arc<Hub<S>>, socket: Socket, place: OwnedSemaphorePermit) {
+    let _open = Open::new(&hub.around.stats);
+    let mut ended = hub.stage.clone();
+    tokio::select! {
+        () = converse(&hub, socket) => {}
+        () = reached(&mut ended, Stage::Ended) => {}
+    }
+    drop(place);
+}
+
+/// Answers requests until either side has had enough.
+async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
+    let life = Life::new();
+    let watched = Watched::new(socket, Arc::clone(&life), Arc::clone(&hub.around));
+    let service = service_fn(|request| {
+        let (hub, life) = (Arc::clone(hub), Arc::clone(&life));
+        async move { Ok::<_, Infallible>(hub.front.answer(request, &life).await) }
+    });
+    let mut http = http1::Builder::new();
+    // The stream keeps time itself, also between requests and while it writes.
+    http.header_read_timeout(None).max_header_size(hub.around.limits.header_bytes);
+    let mut connection = http.serve_connection(TokioIo::new(watched), service);
+    let mut stage = hub.stage.clone();
+    let outcome = tokio::select! {
+        outcome = &mut connection => outcome,
+        () = reached(&mut stage, Stage::Draining) => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended");
+        if error.is_parse() {
+            linger(connection.into_parts().io.into_inner().into_socket()).await;
+        }
+    }
+}
+
+/// Reads on for a moment: closing with unread bytes makes the kernel send a reset, which can destroy the answer on its
+/// way (RFC 9112, section 9.6).
+async fn linger(mut socket: Socket) {
+    let discard = async {
+        let mut left = LINGER_BYTES;
+        let mut buffer = vec![0; 4096];
+        while left > 0 {
+            match socket.read(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => left = left.saturating_sub(read),
+            }
+        }
+    };
+    // A client that goes on sending is cut off; it had its time.
+    let _cut = tokio::time::timeout(LINGER, discard).await;
+    let _closed = socket.shutdown().await;
+}

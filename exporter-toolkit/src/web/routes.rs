@@ -1,0 +1,241 @@
+//! From a request to its answer: who may ask, what is asked for, which headers go with it.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use http::header::{
+    ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+
+use super::answer::{Answer, Content};
+use super::body::Body;
+use super::compress::{Gzip, WORTHWHILE_BYTES};
+use super::landing::Landing;
+use super::limits::{Gate, budget, scrape_timeout};
+use super::negotiate;
+use super::options::WebOptions;
+use super::source::{Refusal, Scrape, Source, Visit, query_pairs};
+use super::stats::Stats;
+use super::watched::Life;
+
+/// The agent and everything that stands between it and a client.
+pub(crate) struct Front<S> {
+    source: Arc<S>,
+    gate: Gate,
+    gzip: Gzip,
+    stats: Arc<Stats>,
+    telemetry_path: String,
+    scrape_timeout: Duration,
+    answer_limit: Duration,
+}
+
+impl<S: Source> Front<S> {
+    pub(crate) fn new(source: Arc<S>, options: &WebOptions, stats: Arc<Stats>) -> Self {
+        Self {
+            source,
+            gate: Gate::new(options.max_requests, Arc::clone(&stats)),
+            gzip: Gzip::default(),
+            stats,
+            telemetry_path: options.telemetry_path.clone(),
+            scrape_timeout: options.scrape_timeout,
+            answer_limit: options.limits.answer,
+        }
+    }
+
+    /// Answers one request. A body that came with it is not read: the connection ends after the answer.
+    pub(crate) async fn answer<B: http_body::Body>(
+        &self,
+        request: Request<B>,
+        life: &Arc<Life>,
+    ) -> Response<Body> {
+        let answering = life.answering(self.answer_limit);
+        let has_body = !request.body().is_end_stream();
+        let (mut head, _) = request.into_parts();
+        let mut response = self.route(&mut head).await;
+        if has_body {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.body_mut().hold(answering);
+        response
+    }
+
+    async fn route(&self, head: &mut Parts) -> Response<Body> {
+        head.headers.remove(AUTHORIZATION);
+        let path = head.uri.path();
+        if path == self.telemetry_path || self.source.scrapes(path) {
+            let response = match head.method {
+                Method::GET | Method::HEAD => self.scrape(head).await,
+                _ => not_allowed(),
+            };
+            self.stats.scraped(response.status().as_u16());
+            return response;
+        }
+        let own = match path {
+            "/healthz" | "/-/healthy" => || plain(StatusCode::OK, "ok"),
+            "/readyz" | "/-/ready" => return self.only_get(head, || self.ready()),
+            "/" => return self.only_get(head, || self.landing()),
+            _ => return self.further(head).await,
+        };
+        self.only_get(head, own)
+    }
+
+    fn only_get(&self, head: &Parts, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
+        match head.method {
+            Method::GET | Method::HEAD => answer(),
+            _ => not_allowed(),
+        }
+    }
+
+    fn ready(&self) -> Response<Body> {
+        match self.source.ready() {
+            Ok(()) => plain(StatusCode::OK, "ok"),
+            Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
+        }
+    }
+
+    fn landing(&self) -> Response<Body> {
+        let mut page = Landing::default();
+        self.source.landing(&mut page);
+        let mut response = Response::new(Body::full(page.render()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let policy = "default-src 'none'; style-src 'unsafe-inline'";
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        response
+    }
+
+    async fn further(&self, head: &Parts) -> Response<Body> {
+        let query = query_pairs(head.uri.query());
+        let timeout = scrape_timeout(&head.headers, self.scrape_timeout);
+        let visit = Visit {
+            method: &head.method,
+            path: head.uri.path(),
+            query: &query,
+            headers: &head.headers,
+            deadline: Instant::now() + budget(timeout),
+        };
+        let answer = unless_panics(self.source.route(visit)).await;
+        match answer {
+            Ok(Some(response)) => response,
+            Ok(None) => {
+                plain(StatusCode::NOT_FOUND, "There is nothing here; / shows what there is.")
+            }
+            Err(Panicked) => plain(StatusCode::INTERNAL_SERVER_ERROR, "The request failed."),
+        }
+    }
+
+    async fn scrape(&self, head: &Parts) -> Response<Body> {
+        let Some(place) = self.gate.enter() else {
+            let limit = self.gate.limit();
+            let reason =
+                format!("Limit of concurrent requests reached ({limit}), try again later.");
+            return plain(StatusCode::SERVICE_UNAVAILABLE, &reason);
+        };
+        let gzip = negotiate::gzip(&head.headers);
+        let timeout = scrape_timeout(&head.headers, self.scrape_timeout);
+        let now = Instant::now();
+        let request = Scrape {
+            path: head.uri.path().to_owned(),
+            query: query_pairs(head.uri.query()),
+            format: negotiate::format(&head.headers),
+            gzip,
+            deadline: now + budget(timeout),
+        };
+        let mut response = match self.gathered(request, timeout).await {
+            Ok(answer) => self.encoded(answer, gzip).await,
+            Err(refusal) => plain(refusal.status, &refusal.reason),
+        };
+        response.body_mut().hold(place);
+        response
+    }
+
+    /// Asks the source, whose panic or endless wait is its failure and not the connection's.
+    async fn gathered(&self, request: Scrape, timeout: Duration) -> Result<Answer, Refusal> {
+        let scrape = unless_panics(self.source.scrape(request));
+        let outcome = match tokio::time::timeout(timeout, scrape).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(Panicked)) => {
+                let reason = "The scrape failed; the agent's log has the reason.";
+                Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, reason))
+            }
+            Err(_) => {
+                tracing::warn!(?timeout, "scrape given up: it outlived the scraper's timeout");
+                Err(Refusal::unavailable("The scrape took longer than the scraper waits."))
+            }
+        };
+        if outcome.as_ref().is_err_and(|refusal| refusal.status.is_server_error()) {
+            self.stats.gathering_errors.one();
+        }
+        outcome
+    }
+
+    async fn encoded(&self, answer: Answer, gzip: bool) -> Response<Body> {
+        let (body, gzip) = match answer.content {
+            Content::Stream { body, gzip } => (body, gzip),
+            Content::Blocks(blocks) => {
+                let size: usize = blocks.iter().map(|block| block.text().len()).sum();
+                let members = match gzip && size >= WORTHWHILE_BYTES {
+                    true => self.gzip.members(&blocks).await,
+                    false => None,
+                };
+                let failed = gzip && size >= WORTHWHILE_BYTES && members.is_none();
+                if failed {
+                    self.stats.encoding_errors.one();
+                }
+                match members {
+                    Some(members) => (Body::pieces(members), true),
+                    None => (Body::pieces(blocks.iter().map(|block| block.text().clone())), false),
+                }
+            }
+        };
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+        if gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+}
+
+/// A short text for a person.
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::full(format!("{text}\n")));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn not_allowed() -> Response<Body> {
+    let mut response =
+        plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// The polled code panicked; the panic hook has said where.
+struct Panicked;
+
+async fn unless_panics<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |cx| {
+        // The future is not polled again after a panic, so no broken state is seen.
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    })
+    .await
+}

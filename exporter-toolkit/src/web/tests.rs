@@ -1,0 +1,5 @@
+//! The whole server on real sockets, with clients written by hand.
+
+mod agent;
+mod client;
+mod scraping;
