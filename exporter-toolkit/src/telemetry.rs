@@ -12,6 +12,7 @@ pub use build::Build;
 
 use crate::name::{LabelName, MetricName};
 use crate::process::Process;
+use crate::web::Stats;
 use crate::{Counter, Exposition, Gauge, Kind, log};
 
 static REQUESTS: Counter<1> = Counter::new(
@@ -30,26 +31,11 @@ static ERRORS: Counter<1> = Counter::new(
     ["cause"],
 );
 
-/// Codes that have a sample before the first answer with them.
-const EXPECTED_CODES: [u16; 3] = [200, 500, 503];
-
-/// What the HTTP server counts of its scrapes.
-pub trait HttpStats: Send + Sync {
-    /// Calls `each` with every status code and the number of answers that had it.
-    fn answers(&self, each: &mut dyn FnMut(u16, u64));
-    /// Scrapes that are being answered.
-    fn in_flight(&self) -> u64;
-    /// Answers that could not be written as text.
-    fn encoding_errors(&self) -> u64;
-    /// Answers that lack something which could not be gathered.
-    fn gathering_errors(&self) -> u64;
-}
-
 /// Writes the agent's own families.
 pub struct Telemetry {
     build: Build,
     registry: Registry,
-    http: Option<Arc<dyn HttpStats>>,
+    http: Option<Arc<Stats>>,
     exporter_metrics: bool,
     scratch: Mutex<Scratch>,
 }
@@ -78,7 +64,7 @@ impl Telemetry {
     }
 
     #[must_use]
-    pub fn with_http(mut self, stats: Arc<dyn HttpStats>) -> Self {
+    pub fn with_http(mut self, stats: Arc<Stats>) -> Self {
         self.http = Some(stats);
         self
     }
@@ -100,7 +86,7 @@ impl Telemetry {
             self.write_lost_lines(out);
             scratch.process.write(out);
             if let Some(http) = &self.http {
-                write_http(http.as_ref(), out);
+                write_http(http, out);
             }
         }
     }
@@ -118,21 +104,15 @@ impl fmt::Debug for Telemetry {
     }
 }
 
-fn write_http(http: &dyn HttpStats, out: &mut Exposition) {
-    let mut answers = EXPECTED_CODES.map(|code| (code, 0)).to_vec();
-    http.answers(&mut |code, count| match answers.iter_mut().find(|(known, _)| *known == code) {
-        Some((_, known)) => *known = count,
-        None => answers.push((code, count)),
-    });
-    answers.sort_unstable();
+fn write_http(http: &Stats, out: &mut Exposition) {
     let mut requests = out.family(&REQUESTS);
-    for (code, count) in answers {
+    for (code, count) in http.scrapes() {
         requests.sample(code, count);
     }
-    out.family(&IN_FLIGHT).sample((), http.in_flight());
+    out.family(&IN_FLIGHT).sample((), http.in_flight.get());
     let mut errors = out.family(&ERRORS);
-    errors.sample("encoding", http.encoding_errors());
-    errors.sample("gathering", http.gathering_errors());
+    errors.sample("encoding", http.encoding_errors.get());
+    errors.sample("gathering", http.gathering_errors.get());
 }
 
 impl Build {

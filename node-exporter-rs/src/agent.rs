@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use exporter_toolkit::Exposition;
 use exporter_toolkit::telemetry::Telemetry;
-use exporter_toolkit::web::landing::Cell;
-use exporter_toolkit::web::{Answer, Landing, Refusal, Scrape, Source};
+use exporter_toolkit::web::{Answer, Cell, Landing, Refusal, Scrape, Source};
 
 use crate::scrape::{Scraper, Selection, Standing, State};
 
@@ -78,7 +77,7 @@ impl Source for Agent {
     fn landing(&self, page: &mut Landing) {
         page.name("node-exporter-rs")
             .description("Host metrics from /proc and /sys.")
-            .version(exporter_toolkit::telemetry::version());
+            .version(crate::options::BUILD);
         let last = self.last();
         match last.at {
             None => page.fact("Last scrape", "none yet"),

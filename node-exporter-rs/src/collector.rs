@@ -32,6 +32,12 @@ pub struct Spec {
     pub build: fn(&Setup) -> Result<Box<dyn Collector>, BuildError>,
 }
 
+impl std::fmt::Debug for Spec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spec").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// What a collector is built from.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -79,11 +85,11 @@ impl CollectError {
     }
 }
 
+#[cfg(any(test, not(target_os = "linux")))]
+pub mod portable;
 mod stub;
 #[cfg(test)]
 mod testing;
-#[cfg(any(test, not(target_os = "linux")))]
-pub mod portable;
 
 /// Every collector, in the order of its name.
 #[cfg(not(target_os = "linux"))]

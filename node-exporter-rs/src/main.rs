@@ -1,18 +1,21 @@
 //! Parse the options, build the collectors, serve, drain.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use exporter_toolkit::telemetry::Telemetry;
-use exporter_toolkit::{log, shutdown, web};
+use exporter_toolkit::web::Server;
+use exporter_toolkit::{log, shutdown};
 use node_exporter_rs::agent::Agent;
-use node_exporter_rs::options::{self, Given};
+use node_exporter_rs::options::{self, BUILD, Given};
 use node_exporter_rs::scrape::Scraper;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The port that Prometheus' wiki gives to the peer.
+const ADDRESS: &str = ":9100";
 
 fn main() -> ExitCode {
-    let given = match options::parse(std::env::args_os()) {
-        Ok(given) => given,
-        Err(error) => error.exit(),
-    };
+    let given = options::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     if let Err(error) = log::start(&given.options.log, "node-exporter-rs") {
         eprintln!("node-exporter-rs: {error}");
         return ExitCode::FAILURE;
@@ -20,8 +23,52 @@ fn main() -> ExitCode {
     match run(given) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(given: Given) -> anyhow::Result<()> {
+    tracing::info!(version = %BUILD, "Starting node-exporter-rs");
+    raise_file_limit();
+    let setup = given.setup();
+    let scraper = Scraper::new(&given.enabled, &setup)?;
+    let names: Vec<_> = given.enabled.iter().map(|spec| spec.name).collect();
+    tracing::info!(count = names.len(), names = names.join(","), "Collectors that run");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(8)
+        .build()?;
+    let control = shutdown::listen()?;
+    runtime.block_on(serve(given, scraper, &control))
+}
+
+async fn serve(given: Given, scraper: Scraper, control: &shutdown::Control) -> anyhow::Result<()> {
+    let server = Server::bind(given.options.web, ADDRESS)?;
+    let mut telemetry = Telemetry::new(BUILD)
+        .with_http(server.stats())
+        .with_exporter_metrics(!given.options.disable_exporter_metrics);
+    scraper.counts().register(telemetry.registry_mut());
+    let (reload, mut reloads) = (server.reload(), control.reload());
+    tokio::spawn(async move {
+        loop {
+            reloads.requested().await;
+            reload.request();
+        }
+    });
+    let stop = control.shutdown();
+    server
+        .serve(Arc::new(Agent::new(scraper, telemetry)), async move { stop.requested().await })
+        .await?;
+    Ok(())
+}
+
+/// Raises the soft limit of open files to the hard one: the collectors keep some files open, and each client is one.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }

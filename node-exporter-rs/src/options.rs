@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, value_parser};
 use exporter_toolkit::log::LogOptions;
+use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
 use crate::collector::{COLLECTORS, Setup, Spec};
@@ -14,6 +15,9 @@ use crate::host::Host;
 
 /// Environment variables of flags start with this.
 pub const PREFIX: &str = "NODE_EXPORTER";
+
+/// What `node_exporter_build_info` and `--version` say.
+pub const BUILD: Build = Build::new("node_exporter", env!("CARGO_PKG_VERSION"));
 
 /// What is not a collector's own.
 #[derive(Args, Clone, Debug)]
@@ -92,7 +96,7 @@ fn command() -> Command {
     let flags = COLLECTORS.iter().flat_map(|spec| spec.flags).map(|flag| argument(*flag));
     Command::new("node-exporter-rs")
         .about("Host metrics from /proc and /sys for Prometheus. A drop-in for node_exporter: same metrics, same flags.")
-        .version(exporter_toolkit::telemetry::version())
+        .version(BUILD.to_string())
         .args(collectors.chain(flags))
 }
 

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use exporter_toolkit::crew::{Crew, Job};
-use exporter_toolkit::{Counter, Exposition, Format, Gauge, Merger};
+use exporter_toolkit::{Exposition, Format, Gauge, Merger};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
 
 use crate::collector::{BuildError, CollectError, Collector, Setup, Spec};
 
@@ -21,21 +24,33 @@ static SUCCESS: Gauge<1> = Gauge::new(
     "1 where the collector gave its samples in time, 0 where it failed, had no data or was late.",
     ["collector"],
 );
-static LATE: Counter<1> = Counter::new(
-    "node_exporter_collector_late_total",
-    "Scrapes that were answered without this collector because it had not ended by their deadline.",
-    ["collector"],
-);
-static PANICS: Counter<1> = Counter::new(
-    "node_exporter_collector_panics_total",
-    "Times that the collector ended by a programming error; the next scrape tries again.",
-    ["collector"],
-);
-static DROPPED: Counter<0> = Counter::new(
-    "node_exporter_dropped_samples_total",
-    "Samples left out because another collector gave the same series or its family with another type.",
-    [],
-);
+/// Long-lived counts of what went wrong with collectors, for the agent's telemetry.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    late: Family<[(&'static str, &'static str); 1], Counter>,
+    panics: Family<[(&'static str, &'static str); 1], Counter>,
+    dropped: Counter,
+}
+
+impl Counts {
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "node_exporter_collector_late",
+            "Scrapes answered without this collector, as it had not ended by their deadline.",
+            self.late.clone(),
+        );
+        registry.register(
+            "node_exporter_collector_panics",
+            "Times that the collector ended by a programming error; the next scrape tries again.",
+            self.panics.clone(),
+        );
+        registry.register(
+            "node_exporter_dropped_samples",
+            "Samples left out because another collector gave their series, or their family with another type.",
+            self.dropped.clone(),
+        );
+    }
+}
 
 /// The collectors and their buffers.
 pub struct Scraper {
@@ -43,7 +58,7 @@ pub struct Scraper {
     standings: Vec<Standing>,
     merger: Merger,
     own: Exposition,
-    dropped: u64,
+    counts: Counts,
     round: u64,
 }
 
@@ -53,8 +68,6 @@ pub struct Standing {
     pub name: &'static str,
     pub state: State,
     pub took: Duration,
-    late: u64,
-    panics: u64,
     begun: Instant,
 }
 
@@ -121,9 +134,14 @@ impl Scraper {
             standings,
             merger: Merger::default(),
             own: Exposition::default(),
-            dropped: 0,
+            counts: Counts::default(),
             round: 0,
         })
+    }
+
+    /// The counts, shared: they go on while somebody else reads them.
+    pub fn counts(&self) -> Counts {
+        self.counts.clone()
     }
 
     /// The collectors in the order in which they were given.
@@ -153,7 +171,7 @@ impl Scraper {
         self.crew.round(begin, deadline);
         for (standing, task) in self.standings.iter_mut().zip(self.crew.jobs()) {
             if wanted.has(standing.name) {
-                standing.note(task.filter(|task| task.round == round));
+                standing.note(task.filter(|task| task.round == round), &self.counts);
             }
         }
         self.write_own(wanted, format);
@@ -162,7 +180,7 @@ impl Scraper {
         let fresh = self.crew.jobs().flatten().filter(|task| task.round == round);
         parts.extend(fresh.map(|task| &task.out));
         let dropped = self.merger.merge(&parts, format, text);
-        self.dropped += (dropped.families + dropped.samples) as u64;
+        self.counts.dropped.inc_by((dropped.families + dropped.samples) as u64);
     }
 
     fn write_own(&mut self, wanted: &Selection, format: Format) {
@@ -175,17 +193,6 @@ impl Scraper {
         let mut successes = self.own.family(&SUCCESS);
         for standing in chosen() {
             successes.sample(standing.name, standing.state == State::Fine);
-        }
-        let mut late = self.own.family(&LATE);
-        for standing in self.standings.iter().filter(|standing| standing.late > 0) {
-            late.sample(standing.name, standing.late);
-        }
-        let mut panics = self.own.family(&PANICS);
-        for standing in self.standings.iter().filter(|standing| standing.panics > 0) {
-            panics.sample(standing.name, standing.panics);
-        }
-        if self.dropped > 0 {
-            self.own.family(&DROPPED).sample((), self.dropped);
         }
     }
 }
@@ -204,11 +211,11 @@ impl Task {
 
 impl Standing {
     fn new(name: &'static str, begun: Instant) -> Self {
-        Self { name, state: State::default(), took: Duration::ZERO, late: 0, panics: 0, begun }
+        Self { name, state: State::default(), took: Duration::ZERO, begun }
     }
 
     /// Takes down what became of the collector; `None` where it is not back.
-    fn note(&mut self, task: Option<&Task>) {
+    fn note(&mut self, task: Option<&Task>, counts: &Counts) {
         let state = match task {
             Some(task) if task.panicked => State::Panicked,
             Some(Task { result: Some(Ok(())), .. }) => State::Fine,
@@ -220,8 +227,8 @@ impl Standing {
             _ => self.begun.elapsed(),
         };
         match state {
-            State::Late => self.late += 1,
-            State::Panicked => self.panics += 1,
+            State::Late => _ = counts.late.get_or_create(&[("collector", self.name)]).inc(),
+            State::Panicked => _ = counts.panics.get_or_create(&[("collector", self.name)]).inc(),
             _ => {}
         }
         // What happens at every scrape is worth one line; a change of it is worth the next.

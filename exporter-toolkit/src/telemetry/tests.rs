@@ -8,26 +8,13 @@ use prometheus_client::registry::Unit;
 use super::*;
 use crate::{Format, Merger};
 
-struct Fixed;
-
-impl HttpStats for Fixed {
-    fn answers(&self, each: &mut dyn FnMut(u16, u64)) {
-        each(503, 2);
-        each(200, 7);
-        each(400, 1);
-    }
-
-    fn in_flight(&self) -> u64 {
-        1
-    }
-
-    fn encoding_errors(&self) -> u64 {
-        3
-    }
-
-    fn gathering_errors(&self) -> u64 {
-        4
-    }
+/// One scrape under way, one refused, and two errors of different causes.
+fn stats() -> Arc<Stats> {
+    let stats = Arc::new(Stats::default());
+    stats.scraped(400);
+    stats.in_flight.up();
+    stats.encoding_errors.one();
+    stats
 }
 
 fn telemetry() -> Telemetry {
@@ -108,14 +95,13 @@ fn the_build_has_the_peers_labels() {
 
 #[test]
 fn the_http_server_is_shown_with_all_expected_codes() {
-    let text = written(&telemetry().with_http(Arc::new(Fixed)), Format::Text);
+    let text = written(&telemetry().with_http(stats()), Format::Text);
     for part in [
-        "requests_total{code=\"200\"} 7\npromhttp_metric_handler_requests_total{code=\"400\"} 1\n\
+        "requests_total{code=\"200\"} 0\npromhttp_metric_handler_requests_total{code=\"400\"} 1\n\
          promhttp_metric_handler_requests_total{code=\"500\"} 0\n",
-        "promhttp_metric_handler_requests_total{code=\"503\"} 2\n",
-        "# TYPE promhttp_metric_handler_requests_in_flight gauge\n",
-        "promhttp_metric_handler_errors_total{cause=\"encoding\"} 3\n\
-         promhttp_metric_handler_errors_total{cause=\"gathering\"} 4\n",
+        "promhttp_metric_handler_requests_in_flight 1\n",
+        "promhttp_metric_handler_errors_total{cause=\"encoding\"} 1\n\
+         promhttp_metric_handler_errors_total{cause=\"gathering\"} 0\n",
         "demo_log_lost_lines_total ",
         "process_open_fds ",
     ] {
@@ -125,7 +111,7 @@ fn the_http_server_is_shown_with_all_expected_codes() {
 
 #[test]
 fn without_exporter_metrics_only_the_build_and_the_agents_own_stay() {
-    let telemetry = telemetry().with_http(Arc::new(Fixed)).with_exporter_metrics(false);
+    let telemetry = telemetry().with_http(stats()).with_exporter_metrics(false);
     let text = written(&telemetry, Format::Text);
     assert!(text.lines().all(|line| line.contains("demo_build_info")), "{text}");
 }
@@ -133,7 +119,7 @@ fn without_exporter_metrics_only_the_build_and_the_agents_own_stay() {
 #[test]
 fn all_of_it_is_a_sound_exposition() {
     for format in [Format::Text, Format::OpenMetrics] {
-        let mut telemetry = telemetry().with_http(Arc::new(Fixed));
+        let mut telemetry = telemetry().with_http(stats());
         three_kinds(telemetry.registry_mut());
         let mut out = Exposition::new(format);
         telemetry.write(&mut out);

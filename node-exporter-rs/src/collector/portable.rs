@@ -28,8 +28,7 @@ static BOOT_TIME: Gauge<0> =
     Gauge::new("node_boot_time_seconds", "When the system started, in seconds since 1970.", []);
 
 const MOUNT: [&str; 4] = ["device", "mountpoint", "fstype", "device_error"];
-static SIZE: Gauge<4> =
-    Gauge::new("node_filesystem_size_bytes", "Size of the file system.", MOUNT);
+static SIZE: Gauge<4> = Gauge::new("node_filesystem_size_bytes", "Size of the file system.", MOUNT);
 static AVAIL: Gauge<4> = Gauge::new(
     "node_filesystem_avail_bytes",
     "Space that users without privileges can still fill.",
@@ -187,7 +186,7 @@ fn netdev(out: &mut Exposition) -> Result<(), CollectError> {
     for (family, column) in columns {
         let mut samples = out.family(family);
         for (device, data) in &networks {
-            samples.sample(device, column(data));
+            samples.sample(&*device.to_string_lossy(), column(data));
         }
     }
     Ok(())

@@ -78,8 +78,8 @@ fn sysinfo_counts_as_many_cpus() {
     let mut system = System::new().unwrap();
     system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
     let Some(ours) = collect(COLLECTORS, "cpu") else { return };
-    let idle = ours.keys().filter(|key| {
-        key.starts_with("node_cpu_seconds_total,") && key.contains("mode=\"idle\"")
-    });
+    let idle = ours
+        .keys()
+        .filter(|key| key.starts_with("node_cpu_seconds_total,") && key.contains("mode=\"idle\""));
     assert_eq!(idle.count(), system.cpus().len());
 }
