@@ -10,8 +10,8 @@ use exporter_toolkit::{Exposition, Kind};
 
 use super::parse::{Compound, Data, Family, Metric, Parsed};
 
-const LE: LabelName = LabelName::fixed("le");
-const QUANTILE: LabelName = LabelName::fixed("quantile");
+static LE: LabelName = LabelName::fixed("le");
+static QUANTILE: LabelName = LabelName::fixed("quantile");
 
 /// A file that was read well.
 #[derive(Clone, Debug)]

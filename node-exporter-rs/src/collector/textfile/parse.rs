@@ -399,7 +399,7 @@ mod tests {
             Data::Value(value) => *value,
             Data::Compound(compound) => compound.sum.unwrap_or_default(),
         };
-        let labels = |m: &'_ Metric| m.values.iter().map(|v| v.to_string()).collect::<Vec<_>>();
+        let labels = |m: &'_ Metric| m.values.iter().map(|v| String::from(&**v)).collect::<Vec<_>>();
         let rows = family.metrics.iter();
         rows.map(|m| (labels(m).leak().iter().map(String::as_str).collect(), row(m))).collect()
     }
