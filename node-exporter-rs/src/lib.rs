@@ -6,4 +6,5 @@ pub mod collector;
 pub mod filter;
 pub mod flags;
 pub mod host;
+pub mod netlink;
 pub mod scrape;
