@@ -7,5 +7,7 @@ pub mod collector;
 pub mod filter;
 pub mod flags;
 pub mod host;
+#[cfg(target_os = "linux")]
+pub mod netlink;
 pub mod options;
 pub mod scrape;
