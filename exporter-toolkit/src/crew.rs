@@ -22,10 +22,46 @@ pub trait Job: Send + 'static {
 /// Jobs and the threads that run them.
 #[derive(Debug)]
 pub struct Crew<J> {
-    jobs: Vec<Option<J>>,
+    jobs: Vec<Place<J>>,
     shared: Arc<Shared<J>>,
     limit: usize,
     patience: Duration,
+}
+
+/// Where a job is. Its number is its place, which is how it finds home again.
+#[derive(Debug)]
+enum Place<J> {
+    Home(J),
+    Away,
+    /// Free for the next job.
+    Vacant,
+}
+
+impl<J> Place<J> {
+    fn home(&self) -> Option<&J> {
+        match self {
+            Self::Home(job) => Some(job),
+            Self::Away | Self::Vacant => None,
+        }
+    }
+
+    /// Sends a job away that is at home and that `prepare` accepts.
+    fn send(&mut self, prepare: impl FnOnce(&mut J) -> bool) -> Option<J> {
+        if self.home_mut().is_none_or(|job| !prepare(job)) {
+            return None;
+        }
+        match std::mem::replace(self, Self::Away) {
+            Self::Home(job) => Some(job),
+            Self::Away | Self::Vacant => None,
+        }
+    }
+
+    fn home_mut(&mut self) -> Option<&mut J> {
+        match self {
+            Self::Home(job) => Some(job),
+            Self::Away | Self::Vacant => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -68,7 +104,7 @@ impl<J: Job> Crew<J> {
             closed: false,
         };
         Self {
-            jobs: jobs.into_iter().map(Some).collect(),
+            jobs: jobs.into_iter().map(Place::Home).collect(),
             shared: Arc::new(Shared {
                 name: name.to_owned(),
                 state: Mutex::new(state),
@@ -87,22 +123,53 @@ impl<J: Job> Crew<J> {
         self
     }
 
+    /// Changes the number of threads at most, from the next hiring on. Those that hang count.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.max(1);
+    }
+
     /// The jobs in their order; `None` for one that has not come home yet.
     pub fn jobs(&self) -> impl Iterator<Item = Option<&J>> {
-        self.jobs.iter().map(Option::as_ref)
+        self.jobs.iter().filter(|place| !matches!(place, Place::Vacant)).map(Place::home)
     }
 
-    /// Adds a job; it gets the next number.
-    pub fn push(&mut self, job: J) {
-        self.jobs.push(Some(job));
+    /// The job of this number; `None` where it has not come home yet, or was taken away.
+    pub fn job(&self, number: usize) -> Option<&J> {
+        self.jobs.get(number).and_then(Place::home)
     }
 
-    /// Takes away the jobs at home that `keep` refuses. Those that are away stay.
+    /// How many jobs there are, at home or not.
+    pub fn len(&self) -> usize {
+        self.jobs.iter().filter(|place| !matches!(place, Place::Vacant)).count()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many jobs have not come home as far as was seen: each of them may hold a thread.
+    pub fn away(&self) -> usize {
+        self.jobs.iter().filter(|place| matches!(place, Place::Away)).count()
+    }
+
+    /// Adds a job and gives its number, which stays its own until [`Crew::retain`] takes it away.
+    pub fn push(&mut self, job: J) -> usize {
+        let vacant = self.jobs.iter().position(|place| matches!(place, Place::Vacant));
+        let number = vacant.unwrap_or(self.jobs.len());
+        if vacant.is_none() {
+            self.jobs.push(Place::Vacant);
+        }
+        self.jobs[number] = Place::Home(job);
+        number
+    }
+
+    /// Takes away the jobs at home that `keep` refuses; their numbers are given to later ones. Those that are away stay.
     pub fn retain(&mut self, mut keep: impl FnMut(&J) -> bool) {
-        // Numbers change only while nobody is away, as they are how a job finds its place again.
         self.collect_finished();
-        if self.jobs.iter().all(Option::is_some) {
-            self.jobs.retain(|job| job.as_ref().is_some_and(&mut keep));
+        for place in &mut self.jobs {
+            if place.home().is_some_and(|job| !keep(job)) {
+                *place = Place::Vacant;
+            }
         }
     }
 
@@ -113,18 +180,14 @@ impl<J: Job> Crew<J> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         state.round += 1;
-        for (id, slot) in self.jobs.iter_mut().enumerate() {
-            if slot.as_mut().is_some_and(&mut prepare)
-                && let Some(job) = slot.take()
-            {
+        for (id, place) in self.jobs.iter_mut().enumerate() {
+            if let Some(job) = place.send(&mut prepare) {
                 state.queue.push_back((id, job));
             }
         }
         state.pending = state.queue.len();
-        if state.idle > 0 {
-            shared.work.notify_one();
-        } else if state.workers == 0 {
-            self.hire(&mut state);
+        if state.idle > 0 || state.workers == 0 {
+            self.call(&mut state);
         }
         self.wait(&shared, state, deadline);
         self.collect_finished();
@@ -138,7 +201,7 @@ impl<J: Job> Crew<J> {
             if left.is_zero() {
                 // What no worker has begun comes home as it is.
                 while let Some((id, job)) = state.queue.pop_front() {
-                    self.jobs[id] = Some(job);
+                    self.jobs[id] = Place::Home(job);
                 }
                 return;
             }
@@ -149,12 +212,16 @@ impl<J: Job> Crew<J> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
             if state.pending == before && !state.queue.is_empty() {
-                self.hire(&mut state);
+                self.call(&mut state);
             }
         }
     }
 
-    fn hire(&self, state: &mut State<J>) {
+    /// Wakes a worker that waits for work, or hires one more where none does and the limit allows.
+    fn call(&self, state: &mut State<J>) {
+        if state.idle > 0 {
+            return self.shared.work.notify_one();
+        }
         if state.workers >= self.limit {
             return;
         }
@@ -168,7 +235,7 @@ impl<J: Job> Crew<J> {
 
     fn collect_finished(&mut self) {
         for (id, job) in self.shared.lock().finished.drain(..) {
-            self.jobs[id] = Some(job);
+            self.jobs[id] = Place::Home(job);
         }
     }
 }
@@ -317,6 +384,49 @@ mod tests {
             in_ms(60_000),
         );
         assert_eq!(runs(&crew), [Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn a_job_that_is_taken_away_leaves_its_number_to_the_next_while_another_hangs() {
+        let (open, gate) = sync_channel(1);
+        let jobs = vec![job(None), job(Some(gate)), job(None)];
+        let mut crew = Crew::new("test", jobs, 2).patience(Duration::from_millis(1));
+        crew.round(|_| true, in_ms(300));
+        assert_eq!((crew.len(), crew.away()), (3, 1));
+        crew.retain(|job| job.gate.is_some());
+        assert_eq!((crew.len(), crew.away()), (1, 1));
+        assert_eq!(crew.push(job(None)), 0);
+        assert_eq!(crew.push(job(None)), 2);
+        assert_eq!(crew.push(job(None)), 3);
+        crew.round(|_| true, in_ms(60_000));
+        assert_eq!(runs(&crew), [Some(1), None, Some(1), Some(1)]);
+        assert_eq!(crew.job(3).map(|job| job.runs), Some(1));
+        open.send(()).unwrap();
+        while crew.away() > 0 {
+            crew.round(|_| false, in_ms(60_000));
+            thread::yield_now();
+        }
+        crew.retain(|job| job.gate.is_none());
+        assert_eq!((crew.len(), crew.job(1).is_none()), (3, true));
+    }
+
+    #[test]
+    fn a_worker_that_waits_is_called_before_another_is_hired() {
+        let (open, gate) = sync_channel(1);
+        let jobs = vec![job(Some(gate)), job(None)];
+        let mut crew = Crew::new("test", jobs, 2).patience(Duration::from_millis(1));
+        for _ in 0..3 {
+            // The first job holds one of the two threads that the limit allows, so that the second needs the other.
+            crew.round(|_| true, in_ms(300));
+            assert_eq!(crew.away(), 1);
+            open.send(()).unwrap();
+            while crew.away() > 0 {
+                crew.round(|_| false, in_ms(60_000));
+                thread::yield_now();
+            }
+        }
+        assert_eq!(runs(&crew), [Some(3), Some(3)]);
+        assert_eq!(crew.shared.lock().workers, 2);
     }
 
     #[test]
