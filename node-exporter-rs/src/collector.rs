@@ -80,6 +80,7 @@ impl CollectError {
 }
 
 mod stub;
+mod sysclass;
 #[cfg(test)]
 mod testing;
 macro_rules! collectors {
