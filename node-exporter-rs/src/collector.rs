@@ -88,6 +88,7 @@ impl CollectError {
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod portable;
 mod stub;
+mod sysclass;
 #[cfg(test)]
 mod testing;
 

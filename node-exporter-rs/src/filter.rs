@@ -27,6 +27,15 @@ impl Filter {
         Ok(Self { include, exclude })
     }
 
+    /// Reads both flags of a collector whose peer takes them together: a name must then pass both.
+    pub fn from_both_flags(
+        flags: &Flags,
+        include: &PatternFlag,
+        exclude: &PatternFlag,
+    ) -> Result<Self, FlagError> {
+        Ok(Self { include: flags.get(include)?, exclude: flags.get(exclude)? })
+    }
+
     /// True for a name that the exclude pattern matches, or that the include pattern does not.
     pub fn ignores(&self, name: &str) -> bool {
         self.exclude.as_ref().is_some_and(|pattern| pattern.is_match(name))

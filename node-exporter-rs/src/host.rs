@@ -99,6 +99,17 @@ impl Host {
     pub fn keep_sys(&self, relative: &str) -> KeptFile {
         KeptFile::new(self.clone(), self.sys(relative))
     }
+
+    /// Takes one of the places for files that stay open; false where all are taken.
+    pub(crate) fn claim_open_file(&self) -> bool {
+        let room = |kept| (kept < KEPT_LIMIT).then_some(kept + 1);
+        self.0.kept.try_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+    }
+
+    /// Gives back a place taken by [`Host::claim_open_file`].
+    pub(crate) fn release_open_file(&self) {
+        self.0.kept.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Reads a whole file, bounded; bytes that are not UTF-8 become U+FFFD.
@@ -270,7 +281,7 @@ fn read_at_start(file: &File, buffer: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// `PROC_SUPER_MAGIC` and `SYSFS_MAGIC` of linux/magic.h.
-fn is_kernel_file(file: &File) -> bool {
+pub(crate) fn is_kernel_file(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|fs| matches!(fs.f_type, 0x9fa0 | 0x6265_6572))
 }
 
