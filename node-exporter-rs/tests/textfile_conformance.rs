@@ -3,7 +3,11 @@
 //! The data lies outside the project: `$CONFORMANCE_DIR`, or `../shared/conformance` beside the checkout. Without it the
 //! test says that it was skipped.
 
-#![allow(clippy::unwrap_used, reason = "a test, whose helpers are part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test, whose helpers are part of it"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use crate::host::{Host, KeptFile, names};
 const FOLDER: &str = "fs/xfs";
 
 /// A family and where its value stands: the line's first word and the number's place behind it, as
-/// `xfs_stats_format` in fs/xfs/xfs_stats.c prints them. Rows of one line stand together.
+/// `xfs_stats_format` in `fs/xfs/xfs_stats.c` prints them. Rows of one line stand together.
 struct Column {
     family: Counter<1>,
     line: &'static str,
@@ -131,12 +131,10 @@ impl Xfs {
         found.retain(|name| name != "stats" && name != "debug");
         self.devices.retain(|name, _| found.binary_search(name).is_ok());
         for name in found {
-            let file = || self.host.keep_sys(&format!("{FOLDER}/{name}/stats/stats"));
-            let new = || Device { file: file(), values: [None; COLUMNS.len()] };
-            if !self.devices.contains_key(&name) {
-                let device = new();
-                self.devices.insert(name, device);
-            }
+            self.devices.entry(name).or_insert_with_key(|name| Device {
+                file: self.host.keep_sys(&format!("{FOLDER}/{name}/stats/stats")),
+                values: [None; COLUMNS.len()],
+            });
         }
         Ok(true)
     }

@@ -123,9 +123,10 @@ impl Zfs {
         }
         self.pools.retain(|name, _| pools.contains(name));
         for name in pools {
-            let kept = |file: &str| self.host.keep_proc(&format!("{FOLDER}/{name}/{file}"));
-            let pool = Pool { io: kept("io"), state: kept("state") };
-            self.pools.entry(name).or_insert(pool);
+            self.pools.entry(name).or_insert_with_key(|name| {
+                let kept = |file| self.host.keep_proc(&format!("{FOLDER}/{name}/{file}"));
+                Pool { io: kept("io"), state: kept("state") }
+            });
         }
         Ok(files)
     }
