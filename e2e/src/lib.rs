@@ -1,1 +1,11 @@
-//! Support for the end-to-end tests.
+//! What the end-to-end tests and `xtask` share: starting servers, asking them, reading their answers.
+
+pub mod agent;
+pub mod exposition;
+pub mod http;
+pub mod process;
+pub mod servers;
+
+pub use agent::Agent;
+pub use exposition::Scrape;
+pub use process::{Server, free_port, wait_until};

@@ -1,1 +1,63 @@
-fn main() {}
+//! The workspace's own commands. `cargo xtask --help` lists them; `cargo demo` is the first of them.
+
+#![expect(clippy::print_stdout, reason = "its commands are for people at a terminal")]
+#![expect(clippy::disallowed_methods, reason = "it reads the project's own files")]
+
+mod bench;
+mod binary;
+mod compare;
+mod conformance;
+mod demo;
+mod deny;
+mod docs;
+mod table;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The workspace's own commands")]
+struct Options {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build node-exporter-rs, run it on this machine and show what it finds
+    Demo(demo::Options),
+    /// Compare an agent's answer on the peer's own test data with what the peer expects
+    Conformance { agent: Agent },
+    /// Run `node_exporter` and node-exporter-rs side by side and explain every difference
+    CompareNode,
+    /// Measure an agent (release build) against its peer in one run
+    Bench {
+        agent: Agent,
+        #[command(flatten)]
+        options: bench::Options,
+    },
+    /// Write the documents that are made from the collectors' tables
+    Docs {
+        /// Write nothing; fail where a document differs from the tables
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check licences, duplicates and sources of the dependencies against deny.toml, without network
+    Deny,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Agent {
+    Node,
+}
+
+fn main() -> Result<()> {
+    match Options::parse().command {
+        Task::Demo(options) => demo::run(&options),
+        Task::Conformance { agent: Agent::Node } => conformance::run(),
+        Task::CompareNode => compare::run(),
+        Task::Bench { agent: Agent::Node, options } => bench::run(&options),
+        Task::Docs { check } => docs::run(check),
+        Task::Deny => deny::run(),
+    }
+}

@@ -1,0 +1,104 @@
+//! An exporter under test, on its own port of 127.0.0.1.
+
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::http::{Request, get};
+use crate::{Scrape, Server, free_port, wait_until};
+
+/// How long a start may take, on a machine that compiles something else at the same time.
+pub const START: Duration = Duration::from_mins(1);
+
+/// A running exporter. Dropping it ends it.
+#[derive(Debug)]
+pub struct Agent {
+    pub server: Server,
+    pub address: SocketAddr,
+}
+
+/// The `node-exporter-rs` to be tested: `$NODE_EXPORTER_RS`, else the one built into the same target folder.
+pub fn node_exporter_rs() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("NODE_EXPORTER_RS") {
+        return Ok(path.into());
+    }
+    let own = std::env::current_exe().context("where is this program?")?;
+    own.ancestors()
+        .take(4)
+        .filter(|folder| folder.is_dir())
+        .map(|folder| folder.join("node-exporter-rs"))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            anyhow!(
+                "node-exporter-rs is not built: run `cargo build -p node-exporter-rs`, or set \
+                 NODE_EXPORTER_RS"
+            )
+        })
+}
+
+/// `127.0.0.1:port`.
+pub fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+impl Agent {
+    /// Starts a program with `--web.listen-address` on a free port and waits until it is ready.
+    pub fn start<S: AsRef<OsStr>>(program: &Path, flags: &[S]) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.args(flags);
+        Self::start_at(local(free_port()?), command)
+    }
+
+    /// Adds the address to a command that is an exporter or ends in one, starts it and waits until it is ready.
+    pub fn start_at(address: SocketAddr, mut command: Command) -> Result<Self> {
+        command.arg(format!("--web.listen-address={address}"));
+        let mut agent = Self::spawn(address, &mut command)?;
+        wait_until("exporter's start", START, || agent.ready())?;
+        Ok(agent)
+    }
+
+    /// Starts a command that will listen on this address, without a wait.
+    pub fn spawn(address: SocketAddr, command: &mut Command) -> Result<Self> {
+        let program = Path::new(command.get_program());
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { server: Server::start(&name, command)?, address })
+    }
+
+    /// Ready is whatever answers and does not say 503; `node_exporter` has no `/readyz` and says 404.
+    fn ready(&mut self) -> Result<()> {
+        if let Some(status) = self.server.ended()? {
+            bail!("it ended with {status}:\n{}", self.server.log());
+        }
+        match get(self.address, "/readyz")?.status {
+            503 => bail!("not ready yet"),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn request(&self, path: &str) -> Request {
+        Request::new(self.address, path)
+    }
+
+    /// The body of a plain scrape in the text format 0.0.4.
+    pub fn text(&self, path: &str) -> Result<String> {
+        let response = self.request(path).send()?;
+        let text = response.text()?;
+        if response.status != 200 {
+            bail!("{}: status {}: {text}", self.url(path), response.status);
+        }
+        Ok(text)
+    }
+
+    /// A scrape, read.
+    pub fn scrape(&self, path: &str) -> Result<Scrape> {
+        Scrape::parse(&self.text(path)?).with_context(|| self.url(path))
+    }
+}

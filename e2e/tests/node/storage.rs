@@ -1,0 +1,104 @@
+//! Prometheus and VictoriaMetrics: started with a scrape configuration, asked for what they stored.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::http::Request;
+use e2e::{Server, agent, free_port, wait_until};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a scraper may take from its start to the first stored samples.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A time series database that scrapes.
+pub(crate) struct Storage {
+    port: u16,
+    folder: TempDir,
+    server: Server,
+}
+
+/// How the two are told the same.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Prometheus,
+    VictoriaMetrics,
+}
+
+impl Storage {
+    /// `config` is Prometheus' own format, which VictoriaMetrics reads too.
+    pub(crate) fn start(kind: Kind, program: &Path, config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("scrape.yml");
+        std::fs::write(&file, config).unwrap();
+        let (data, port) = (folder.path().join("data"), free_port().unwrap());
+        let mut command = Command::new(program);
+        let (file, data) = (file.display(), data.display());
+        match kind {
+            Kind::Prometheus => command
+                .arg(format!("--config.file={file}"))
+                .arg(format!("--storage.tsdb.path={data}"))
+                .arg(format!("--web.listen-address=127.0.0.1:{port}")),
+            Kind::VictoriaMetrics => command
+                .arg(format!("-promscrape.config={file}"))
+                .arg(format!("-storageDataPath={data}"))
+                .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
+                // Samples are to be seen at once.
+                .args([
+                    "-search.latencyOffset=0s",
+                    "-search.disableCache",
+                    "-memory.allowedBytes=64MiB",
+                ]),
+        };
+        let server = Server::start(&program.display().to_string(), &mut command).unwrap();
+        Self { port, folder, server }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Value> {
+        let request = Request::new(agent::local(self.port), path);
+        let response = request.send().with_context(|| format!("log:\n{}", self.server.log()))?;
+        let text = response.text()?;
+        ensure!(response.status == 200, "{path}: {} {text}", response.status);
+        serde_json::from_str(&text).with_context(|| format!("{path}: {text}"))
+    }
+
+    /// The value of a query whose answer is one number.
+    pub(crate) fn number(&self, query: &str) -> Result<f64> {
+        let answer = self.get(&format!("/api/v1/query?query={}", escaped(query)))?;
+        match answer["data"]["result"].as_array().map(Vec::as_slice) {
+            Some([one]) => {
+                let value = one["value"][1].as_str().context("no value")?;
+                value.parse().with_context(|| format!("{query}: {value:?}"))
+            }
+            _ => bail!("{query}: {answer}"),
+        }
+    }
+
+    /// Waits until a query's only number is right.
+    pub(crate) fn expect(&self, query: &str, right: impl Fn(f64) -> bool) -> f64 {
+        wait_until(query, PATIENCE, || {
+            let value = self.number(query)?;
+            ensure!(right(value), "{query} is {value}");
+            Ok::<_, anyhow::Error>(value)
+        })
+        .unwrap()
+    }
+}
+
+/// A query as part of a URL.
+fn escaped(query: &str) -> String {
+    let mut out = String::new();
+    for byte in query.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

@@ -1,0 +1,64 @@
+//! What a process has used, from its files in `/proc` (`proc_pid_stat(5)`, `proc_pid_status(5)`).
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// Bytes of resident memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Memory {
+    pub(crate) now: f64,
+    pub(crate) peak: f64,
+}
+
+/// `USER_HZ`: 100 on every architecture that Linux still builds for, but Alpha and IA-64.
+const TICK: Duration = Duration::from_millis(10);
+
+/// User and system time of all its threads, also of those that have ended.
+pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
+    ticks(&read(pid, "stat")?)
+        .map(|ticks| TICK * ticks)
+        .with_context(|| format!("/proc/{pid}/stat"))
+}
+
+pub(crate) fn memory(pid: u32) -> Result<Memory> {
+    let text = read(pid, "status")?;
+    let field =
+        |name| kibibytes(&text, name).with_context(|| format!("/proc/{pid}/status: {name}"));
+    Ok(Memory { now: field("VmRSS:")?, peak: field("VmHWM:")? })
+}
+
+fn read(pid: u32, file: &str) -> Result<String> {
+    let path = format!("/proc/{pid}/{file}");
+    std::fs::read_to_string(&path).context(path)
+}
+
+/// Fields 14 and 15; the name in parentheses may hold blanks, so counting starts behind it.
+fn ticks(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let (user, system): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(user + system)
+}
+
+fn kibibytes(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let number: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(number * 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
+        let stat = "7 (a) b) c) S 1 2 3 4 5 6 7 8 9 10 30 12 1 1 20 0";
+        assert_eq!(ticks(stat), Some(42));
+    }
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        assert_eq!(kibibytes("VmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\n", "VmRSS:"), Some(1_048_576.0));
+    }
+}

@@ -1,0 +1,100 @@
+//! Where the programs are: ours, built on demand, and the peer.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::servers;
+
+/// Which build of node-exporter-rs a task needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Profile {
+    /// Compiles in a minute on a fresh machine.
+    Dev,
+    /// What is shipped, and the only one worth measuring.
+    Release,
+}
+
+/// Builds node-exporter-rs and gives its path; `$NODE_EXPORTER_RS` takes its place without a build.
+pub(crate) fn node_exporter_rs(profile: Profile) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("NODE_EXPORTER_RS") {
+        return std::path::absolute(path).context("NODE_EXPORTER_RS");
+    }
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--package", "node-exporter-rs", "--bin", "node-exporter-rs"]);
+    command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    let output = command.stderr(std::process::Stdio::inherit()).output().context("cargo build")?;
+    ensure!(output.status.success(), "node-exporter-rs does not build");
+    executable(&output.stdout).context("cargo built no node-exporter-rs")
+}
+
+/// The path in cargo's message about the program it has built.
+fn executable(messages: &[u8]) -> Option<PathBuf> {
+    messages
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+        .next_back()
+}
+
+/// `node_exporter` from the testbed or the path.
+pub(crate) fn node_exporter() -> Result<PathBuf> {
+    match servers::find("node_exporter") {
+        Some(path) => Ok(path),
+        None => bail!(
+            "no node_exporter to compare with: put it on the path, or let e2e/testbed/install fetch it (TESTBED is {})",
+            servers::testbed().display()
+        ),
+    }
+}
+
+/// What the peer needs so that it runs with the project's own defaults: Debian's package changes some.
+pub(crate) const PEER_FLAGS: &[&str] = &[
+    "--no-collector.systemd",
+    "--collector.filesystem.mount-points-exclude=^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
+    "--collector.textfile.directory=",
+];
+
+/// The root of the checkout.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// The peers' test data: `$CONFORMANCE_DIR`, or `shared/conformance` beside the checkout.
+pub(crate) fn conformance_data() -> Result<PathBuf> {
+    let folder = std::env::var_os("CONFORMANCE_DIR")
+        .map_or_else(|| workspace().join("../shared/conformance"), PathBuf::from)
+        .join("node_exporter");
+    ensure!(
+        folder.join("fixtures.tar.gz").is_file(),
+        "no conformance data in {}: set CONFORMANCE_DIR to the folder that holds node_exporter/fixtures.tar.gz",
+        folder.display()
+    );
+    folder.canonicalize().with_context(|| folder.display().to_string())
+}
+
+/// Unpacks the fixtures: `collector/fixtures/{proc,sys,...}` under a folder of their own.
+pub(crate) fn unpack_fixtures() -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let packed = conformance_data()?.join("fixtures.tar.gz");
+    let file = std::fs::File::open(&packed).with_context(|| packed.display().to_string())?;
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+    archive.set_preserve_permissions(true);
+    archive.unpack(folder.path()).with_context(|| packed.display().to_string())?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_executable_in_cargos_messages_is_the_program() {
+        let messages =
+            b"{\"reason\":\"x\",\"executable\":null}\n{\"executable\":\"/t/a\"}\nnot json\n";
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/a")));
+    }
+}

@@ -1,0 +1,82 @@
+//! `cargo xtask docs`: what is written about collectors comes from their tables.
+
+mod collectors;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::binary::workspace;
+
+/// A document that is wholly or partly made from the tables.
+struct Document {
+    path: PathBuf,
+    text: String,
+}
+
+pub(crate) fn run(check: bool) -> Result<()> {
+    let documents = documents()?;
+    let mut stale = Vec::new();
+    for document in documents {
+        let path =
+            document.path.strip_prefix(workspace()).unwrap_or(&document.path).display().to_string();
+        if std::fs::read_to_string(&document.path).is_ok_and(|text| text == document.text) {
+            continue;
+        }
+        if check {
+            stale.push(path);
+        } else {
+            write(&document)?;
+            println!("{path}");
+        }
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    bail!("not what the tables say: {}; run `cargo xtask docs` and commit", stale.join(", "))
+}
+
+fn documents() -> Result<Vec<Document>> {
+    let node = workspace().join("node-exporter-rs");
+    let readme = node.join("README.md");
+    let old = std::fs::read_to_string(&readme).with_context(|| readme.display().to_string())?;
+    let table = collectors::overview();
+    Ok(vec![
+        Document { path: node.join("docs/metrics.md"), text: collectors::metrics() },
+        Document { path: node.join("docs/flags.md"), text: collectors::flags() },
+        Document { text: between_marks(&old, &table).context("README.md")?, path: readme },
+    ])
+}
+
+fn write(document: &Document) -> Result<()> {
+    let name = || document.path.display().to_string();
+    if let Some(folder) = document.path.parent() {
+        std::fs::create_dir_all(folder).with_context(name)?;
+    }
+    std::fs::write(&document.path, &document.text).with_context(name)
+}
+
+/// Puts a text between `<!-- generated -->` and `<!-- end -->`.
+fn between_marks(old: &str, new: &str) -> Result<String> {
+    const START: &str = "<!-- generated: cargo xtask docs -->\n";
+    const END: &str = "<!-- end -->";
+    let parts =
+        old.split_once(START).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let Some((before, after)) = parts else {
+        bail!("it lacks the marks {START:?} and {END:?}");
+    };
+    Ok(format!("{before}{START}{new}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_between_the_marks_is_replaced() {
+        let old = "a\n<!-- generated: cargo xtask docs -->\nold\n<!-- end -->\nb\n";
+        let new = between_marks(old, "new\n").unwrap();
+        assert_eq!(new, old.replace("old", "new"));
+        assert!(between_marks("no marks", "").is_err());
+    }
+}
