@@ -42,8 +42,8 @@ mod tests {
     #[test]
     fn ranges_and_single_numbers_are_read() {
         assert_eq!(ranges(b"1,3-5,9\n"), [1, 3, 4, 5, 9]);
-        assert_eq!(ranges(b"\n"), []);
-        assert_eq!(ranges(b"5-3,x,7-"), []);
+        assert!(ranges(b"\n").is_empty());
+        assert!(ranges(b"5-3,x,7-").is_empty());
         assert_eq!(ranges(b"0-2,1-3"), [0, 1, 2, 3]);
         assert_eq!(ranges(b"65534-65535,70000"), [65534, 65535]);
     }
