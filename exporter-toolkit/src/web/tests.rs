@@ -2,4 +2,7 @@
 
 mod agent;
 mod client;
+mod endurance;
 mod scraping;
+mod security;
+mod tls;
