@@ -48,13 +48,30 @@ impl ConfigError {
         Self { file: file.to_owned(), line: None, problem: problem.into(), source: None }
     }
 
-    /// An error of the YAML reader, without the lines around it, which may hold secrets.
-    fn yaml(file: &Path, error: &serde_saphyr::Error) -> Self {
+    /// An error of the YAML reader, without the lines around it, which may hold secrets. The reader names places but
+    /// no keys, so the key is taken from the line.
+    fn yaml(file: &Path, text: &str, error: &serde_saphyr::Error) -> Self {
         let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-        let problem = error.without_snippet().render_with_options(options);
-        let line = error.location().map(|location| location.line());
-        Self { line, ..Self::new(file, problem) }
+        let mut problem = error.without_snippet().render_with_options(options);
+        let Some(place) = error.location() else { return Self::new(file, problem) };
+        let suffix = format!(" at line {}, column {}", place.line(), place.column());
+        if let Some(message) = problem.strip_suffix(&suffix) {
+            problem.truncate(message.len());
+        }
+        let above = usize::try_from(place.line()).unwrap_or(0).saturating_sub(1);
+        if let Some(key) = text.lines().nth(above).and_then(key) {
+            problem = format!("{key}: {problem}");
+        }
+        Self { line: Some(place.line()), ..Self::new(file, problem) }
     }
+}
+
+/// The key that a line of YAML starts with.
+fn key(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once(':')?;
+    let key = key.trim_start_matches([' ', '-']);
+    let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    (plain && !key.is_empty()).then_some(key)
 }
 
 /// What is in force: everything that stands between a client and the agent.
@@ -113,7 +130,7 @@ impl Secured {
 fn parse(file: &Path, text: &str) -> Result<File, ConfigError> {
     let options = serde_saphyr::options! { with_snippet: false };
     let parsed: Result<Option<File>, _> = serde_saphyr::from_str_with_options(text, options);
-    parsed.map(Option::unwrap_or_default).map_err(|error| ConfigError::yaml(file, &error))
+    parsed.map(Option::unwrap_or_default).map_err(|error| ConfigError::yaml(file, text, &error))
 }
 
 /// Holds what is in force and looks for changes when it is asked.
@@ -121,7 +138,7 @@ fn parse(file: &Path, text: &str) -> Result<File, ConfigError> {
 pub(crate) struct Keeper {
     file: Option<PathBuf>,
     recheck: Duration,
-    stats: Arc<Stats>,
+    counts: Arc<Stats>,
     state: Mutex<State>,
 }
 
@@ -137,16 +154,19 @@ impl Keeper {
     pub(crate) fn open(
         file: Option<PathBuf>,
         recheck: Duration,
-        stats: Arc<Stats>,
+        counts: Arc<Stats>,
     ) -> Result<Self, ConfigError> {
         let mut files = Files::default();
         let current = match &file {
             Some(file) => Secured::load(file, &mut files)?,
             None => Secured::default(),
         };
-        let state =
-            State { current: Arc::new(current), checked: Instant::now(), watch: files.watch() };
-        Ok(Self { file, recheck, stats, state: Mutex::new(state) })
+        let state = Mutex::new(State {
+            current: Arc::new(current),
+            checked: Instant::now(),
+            watch: files.watch(),
+        });
+        Ok(Self { file, recheck, counts, state })
     }
 
     /// What is in force now. At most once per `recheck` it looks whether a file has changed.
@@ -178,11 +198,11 @@ impl Keeper {
         match loaded.and_then(|new| new.may_follow(&state.current, file)) {
             Ok(new) => {
                 state.current = Arc::new(new);
-                self.stats.reloads.one();
+                self.counts.reloads.one();
                 tracing::info!(file = %file.display(), "web configuration read again");
             }
             Err(error) => {
-                self.stats.reload_errors.one();
+                self.counts.reload_errors.one();
                 tracing::error!(%error, "web configuration not changed, the old one stays in force");
             }
         }

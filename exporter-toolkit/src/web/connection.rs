@@ -135,17 +135,17 @@ async fn serve<S: Source>(hub: Arc<Hub<S>>, socket: Socket, place: OwnedSemaphor
 async fn secured<S>(hub: &Hub<S>, socket: Socket) -> Option<Socket> {
     let Some(acceptor) = hub.keeper.current().tls.clone() else { return Some(socket) };
     let handshake = acceptor.accept(socket).into_fallible();
-    match tokio::time::timeout(hub.around.limits.handshake, handshake).await {
+    let refusal = match tokio::time::timeout(hub.around.limits.handshake, handshake).await {
         Ok(Ok(stream)) => return Some(Socket::Tls(Box::new(stream))),
-        Ok(Err((error, socket))) => {
-            tracing::debug!(%error, "TLS handshake failed");
-            if is_plain_http(&error) {
-                explain_https(socket).await;
-            }
-        }
-        Err(_) => tracing::debug!("TLS handshake took too long"),
-    }
+        Ok(Err(refusal)) => Some(refusal),
+        Err(_) => None,
+    };
     hub.around.stats.handshake_errors.one();
+    match refusal {
+        Some((error, socket)) if is_plain_http(&error) => explain_https(socket).await,
+        Some((error, _)) => tracing::debug!(%error, "TLS handshake failed"),
+        None => tracing::debug!("TLS handshake took too long"),
+    }
     None
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn scrape_timeout(headers: &HeaderMap, default: Duration) -> Duration
 /// more than half.
 pub(crate) fn budget(timeout: Duration) -> Duration {
     let margin = (timeout / 20).clamp(Duration::from_millis(50), Duration::from_millis(500));
-    timeout - margin.min(timeout / 2)
+    timeout.saturating_sub(margin.min(timeout / 2))
 }
 
 /// A token bucket: one request per `interval`, and `burst` at once after a quiet time.

@@ -3,6 +3,7 @@
 mod agent;
 mod client;
 mod endurance;
+mod process;
 mod scraping;
 mod security;
 mod tls;

@@ -24,7 +24,7 @@ fn limited(flags: &[&str], change: impl FnOnce(&mut WebOptions)) -> Running {
 
 const SHORT: Duration = Duration::from_millis(150);
 /// An answer that no socket buffer holds.
-const HUGE: &[u8] = b"GET /metrics?lines=800000 HTTP/1.1\r\nHost: x\r\n\r\n";
+const HUGE: &[u8] = b"GET /metrics?do=huge HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_while_others_are_served() {
