@@ -173,8 +173,9 @@ async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
     let life = Life::new();
     let watched = Watched::new(socket, Arc::clone(&life), Arc::clone(&hub.around));
     let service = service_fn(|request| {
-        let (hub, life) = (Arc::clone(hub), Arc::clone(&life));
-        async move { Ok::<_, Infallible>(hub.front.answer(request, &life).await) }
+        let hub = Arc::clone(hub);
+        let answering = life.answering(hub.around.limits.answer);
+        async move { Ok::<_, Infallible>(hub.front.answer(request, answering).await) }
     });
     let mut http = http1::Builder::new();
     // The stream keeps time itself, also between requests and while it writes.

@@ -25,7 +25,7 @@ use super::negotiate;
 use super::options::WebOptions;
 use super::source::{Refusal, Scrape, Source, Visit, query_pairs};
 use super::stats::Stats;
-use super::watched::Life;
+use super::watched::Answering;
 
 /// The agent and everything that stands between it and a client.
 pub(crate) struct Front<S> {
@@ -36,7 +36,6 @@ pub(crate) struct Front<S> {
     stats: Arc<Stats>,
     telemetry_path: String,
     scrape_timeout: Duration,
-    answer_limit: Duration,
 }
 
 impl<S: Source> Front<S> {
@@ -54,7 +53,6 @@ impl<S: Source> Front<S> {
             stats,
             telemetry_path: options.telemetry_path.clone(),
             scrape_timeout: options.scrape_timeout,
-            answer_limit: options.limits.answer,
         }
     }
 
@@ -62,9 +60,8 @@ impl<S: Source> Front<S> {
     pub(crate) async fn answer<B: http_body::Body>(
         &self,
         request: Request<B>,
-        life: &Arc<Life>,
+        answering: Answering,
     ) -> Response<Body> {
-        let answering = life.answering(self.answer_limit);
         let has_body = !request.body().is_end_stream();
         let (mut head, _) = request.into_parts();
         let secured = self.keeper.current();
