@@ -4,8 +4,10 @@
 //! ends. It speaks HTTP/1.1 on the caller's tokio runtime, which may be single-threaded.
 
 mod answer;
+mod auth;
 mod body;
 mod compress;
+mod config;
 mod connection;
 mod duration;
 mod landing;
@@ -19,6 +21,7 @@ mod source;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod watched;
 
 use std::io;
@@ -30,11 +33,13 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 pub use answer::{Answer, BLOCK_BYTES, Block, cut};
 pub use body::{Body, StreamError};
+pub use config::ConfigError;
 pub use landing::{Cell, Landing, Table};
 pub use options::{Limits, WebOptions};
 pub use source::{Refusal, Scrape, Source, Visit};
 pub use stats::{CODES, Count, Level, Stats};
 
+use config::Keeper;
 use connection::{Hub, Stage};
 use listen::Listener;
 use routes::Front;
@@ -43,6 +48,8 @@ use watched::Surroundings;
 /// Why an agent cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error("cannot listen on '{address}': {problem} (--web.listen-address)")]
     Address { address: String, problem: String },
     #[error("cannot listen on '{address}': {source}; {remedy}")]
@@ -58,6 +65,7 @@ pub enum ServeError {
 pub struct Server {
     options: WebOptions,
     listeners: Vec<Listener>,
+    keeper: Arc<Keeper>,
     stats: Arc<Stats>,
     reload: Reload,
 }
@@ -77,8 +85,11 @@ impl Server {
     /// Reads `--web.config.file` and opens the addresses; `default` (`:9100`) stands for the flag where it is not
     /// given. Must be called inside a tokio runtime.
     pub fn bind(options: WebOptions, default: &str) -> Result<Self, ServeError> {
+        let stats = Arc::<Stats>::default();
+        let (file, recheck) = (options.config_file.clone(), options.limits.recheck);
+        let keeper = Arc::new(Keeper::open(file, recheck, Arc::clone(&stats))?);
         let listeners = listen::open(&options, default)?;
-        Ok(Self { options, listeners, stats: Arc::default(), reload: Reload::default() })
+        Ok(Self { options, listeners, keeper, stats, reload: Reload::default() })
     }
 
     /// The counts of this server, for the agent's telemetry.
@@ -104,30 +115,16 @@ impl Server {
     ) -> Result<(), ServeError> {
         let (stage, watching) = watch::channel(Stage::Serving);
         let places = self.options.max_connections.get();
-        let hub = Arc::new(Hub {
-            front: Front::new(Arc::clone(&source), &self.options, Arc::clone(&self.stats)),
-            around: Arc::new(Surroundings {
-                limits: self.options.limits.clone(),
-                room: Arc::default(),
-                stats: self.stats,
-            }),
-            places: Arc::new(Semaphore::new(places as usize)),
-            stage: watching,
-        });
+        let hub = Arc::new(self.hub(&source, watching));
+        let tls = self.keeper.current().tls.is_some();
         for listener in self.listeners {
-            tracing::info!(address = %listener, "Listening on");
+            tracing::info!(address = %listener, tls, "Listening on");
             tokio::spawn(connection::accept(Arc::clone(&hub), listener));
         }
         notify(&[NotifyState::Ready]);
-        let reloads = async {
-            loop {
-                self.reload.0.notified().await;
-                source.reload();
-            }
-        };
         tokio::select! {
             () = shutdown => {}
-            () = reloads => {}
+            () = reloads(&self.reload, &self.keeper, &*source) => {}
         }
         notify(&[NotifyState::Stopping]);
         stage.send_replace(Stage::Draining);
@@ -137,6 +134,37 @@ impl Server {
         }
         stage.send_replace(Stage::Ended);
         Ok(())
+    }
+
+    fn hub<S: Source>(&self, source: &Arc<S>, stage: watch::Receiver<Stage>) -> Hub<S> {
+        let (keeper, stats) = (Arc::clone(&self.keeper), Arc::clone(&self.stats));
+        let around = Surroundings {
+            limits: self.options.limits.clone(),
+            room: Arc::default(),
+            stats: Arc::clone(&stats),
+        };
+        Hub {
+            front: Front::new(Arc::clone(source), &self.options, Arc::clone(&keeper), stats),
+            around: Arc::new(around),
+            keeper,
+            places: Arc::new(Semaphore::new(self.options.max_connections.get() as usize)),
+            stage,
+        }
+    }
+}
+
+/// Reads the configuration again and tells the agent, as often as it is asked for.
+async fn reloads<S: Source>(reload: &Reload, keeper: &Keeper, source: &S) {
+    loop {
+        reload.0.notified().await;
+        // systemd wants the time with RELOADING=1 (sd_notify(3), Type=notify-reload).
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(_) => notify(&[NotifyState::Reloading]),
+        }
+        keeper.reload();
+        source.reload();
+        notify(&[NotifyState::Ready]);
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::InvalidMessage;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::config::Keeper;
 use super::listen::Listener;
 use super::routes::Front;
 use super::socket::Socket;
@@ -41,6 +43,7 @@ async fn reached(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
 pub(crate) struct Hub<S> {
     pub(crate) front: Front<S>,
     pub(crate) around: Arc<Surroundings>,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) stage: watch::Receiver<Stage>,
 }
@@ -116,11 +119,53 @@ impl Drop for Open {
 async fn serve<S: Source>(hub: Arc<Hub<S>>, socket: Socket, place: OwnedSemaphorePermit) {
     let _open = Open::new(&hub.around.stats);
     let mut ended = hub.stage.clone();
+    let conversation = async {
+        if let Some(socket) = secured(&hub, socket).await {
+            converse(&hub, socket).await;
+        }
+    };
     tokio::select! {
-        () = converse(&hub, socket) => {}
+        () = conversation => {}
         () = reached(&mut ended, Stage::Ended) => {}
     }
     drop(place);
+}
+
+/// The connection as it is, or inside TLS where that is configured; `None` where the handshake fails.
+async fn secured<S>(hub: &Hub<S>, socket: Socket) -> Option<Socket> {
+    let Some(acceptor) = hub.keeper.current().tls.clone() else { return Some(socket) };
+    let handshake = acceptor.accept(socket).into_fallible();
+    let refusal = match tokio::time::timeout(hub.around.limits.handshake, handshake).await {
+        Ok(Ok(stream)) => return Some(Socket::Tls(Box::new(stream))),
+        Ok(Err(refusal)) => Some(refusal),
+        Err(_) => None,
+    };
+    hub.around.stats.handshake_errors.one();
+    match refusal {
+        Some((error, socket)) if is_plain_http(&error) => explain_https(socket).await,
+        Some((error, _)) => tracing::debug!(%error, "TLS handshake failed"),
+        None => tracing::debug!("TLS handshake took too long"),
+    }
+    None
+}
+
+/// Whether the first bytes were no TLS record at all.
+fn is_plain_http(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+}
+
+/// Tells a client without TLS in its own protocol what it did wrong.
+async fn explain_https(mut socket: Socket) {
+    const ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n\
+        This port speaks HTTPS, the request was HTTP.\n";
+    let answer = async {
+        if socket.write_all(ANSWER).await.is_ok() && socket.shutdown().await.is_ok() {
+            linger(socket).await;
+        }
+    };
+    // A client that does not read its answer gets none.
+    let _told = tokio::time::timeout(LINGER, answer).await;
 }
 
 /// Answers requests until either side has had enough.
@@ -128,8 +173,9 @@ async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
     let life = Life::new();
     let watched = Watched::new(socket, Arc::clone(&life), Arc::clone(&hub.around));
     let service = service_fn(|request| {
-        let (hub, life) = (Arc::clone(hub), Arc::clone(&life));
-        async move { Ok::<_, Infallible>(hub.front.answer(request, &life).await) }
+        let hub = Arc::clone(hub);
+        let answering = life.answering(hub.around.limits.answer);
+        async move { Ok::<_, Infallible>(hub.front.answer(request, answering).await) }
     });
     let mut http = http1::Builder::new();
     // The stream keeps time itself, also between requests and while it writes.

@@ -60,7 +60,7 @@ pub(crate) fn scrape_timeout(headers: &HeaderMap, default: Duration) -> Duration
 /// more than half.
 pub(crate) fn budget(timeout: Duration) -> Duration {
     let margin = (timeout / 20).clamp(Duration::from_millis(50), Duration::from_millis(500));
-    timeout - margin.min(timeout / 2)
+    timeout.saturating_sub(margin.min(timeout / 2))
 }
 
 /// A token bucket: one request per `interval`, and `burst` at once after a quiet time.
@@ -83,9 +83,9 @@ impl Rate {
         Self { interval, burst, state }
     }
 
-    /// Whether this is the bucket of these settings, so that a reload does not refill it.
-    pub(crate) fn is(&self, interval: Duration, burst: u32) -> bool {
-        self.interval == interval && self.burst == burst
+    /// Whether both keep the same pace, so that a reload need not refill the bucket.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.interval, self.burst) == (other.interval, other.burst)
     }
 
     pub(crate) fn allows(&self, now: Instant) -> bool {

@@ -8,14 +8,17 @@ use clap::Args;
 
 use super::duration::parse_duration;
 
+const LISTEN_HELP: &str = "\
+Address to serve metrics on, repeatable: ':9100' (every interface, IPv4 and IPv6), '127.0.0.1:9100', '[::1]:9100', \
+'localhost:9100', 'unix:/run/agent.sock' or 'unix:/run/agent.sock,mode=0660'. Without it the agent serves on its own \
+port of every interface";
+
 /// Where and how an agent serves HTTP; flattened into each agent's options.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Web")]
 pub struct WebOptions {
-    /// Address to serve metrics on, repeatable: ":9100" (every interface, IPv4 and IPv6), "127.0.0.1:9100",
-    /// "[::1]:9100", "localhost:9100", "unix:/run/agent.sock" or "unix:/run/agent.sock,mode=0660". The default is the
-    /// agent's own port on every interface.
-    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    /// Addresses as they were given; [`super::Server::bind`] checks them.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", help = LISTEN_HELP)]
     pub listen_addresses: Vec<String>,
 
     /// Serve on the sockets that systemd passes (a .socket unit) instead of opening addresses.

@@ -6,45 +6,53 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::header::{
     ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    VARY, X_CONTENT_TYPE_OPTIONS,
+    VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use super::answer::{Answer, Content};
+use super::answer::{Answer, Block, Content};
+use super::auth::{CHALLENGE, Verdict};
 use super::body::Body;
 use super::compress::{Gzip, WORTHWHILE_BYTES};
+use super::config::{Keeper, Secured};
 use super::landing::Landing;
 use super::limits::{Gate, budget, scrape_timeout};
 use super::negotiate;
 use super::options::WebOptions;
 use super::source::{Refusal, Scrape, Source, Visit, query_pairs};
 use super::stats::Stats;
-use super::watched::Life;
+use super::watched::Answering;
 
 /// The agent and everything that stands between it and a client.
 pub(crate) struct Front<S> {
     source: Arc<S>,
     gate: Gate,
     gzip: Gzip,
+    keeper: Arc<Keeper>,
     stats: Arc<Stats>,
     telemetry_path: String,
     scrape_timeout: Duration,
-    answer_limit: Duration,
 }
 
 impl<S: Source> Front<S> {
-    pub(crate) fn new(source: Arc<S>, options: &WebOptions, stats: Arc<Stats>) -> Self {
+    pub(crate) fn new(
+        source: Arc<S>,
+        options: &WebOptions,
+        keeper: Arc<Keeper>,
+        stats: Arc<Stats>,
+    ) -> Self {
         Self {
             source,
             gate: Gate::new(options.max_requests, Arc::clone(&stats)),
             gzip: Gzip::default(),
+            keeper,
             stats,
             telemetry_path: options.telemetry_path.clone(),
             scrape_timeout: options.scrape_timeout,
-            answer_limit: options.limits.answer,
         }
     }
 
@@ -52,17 +60,47 @@ impl<S: Source> Front<S> {
     pub(crate) async fn answer<B: http_body::Body>(
         &self,
         request: Request<B>,
-        life: &Arc<Life>,
+        answering: Answering,
     ) -> Response<Body> {
-        let answering = life.answering(self.answer_limit);
         let has_body = !request.body().is_end_stream();
         let (mut head, _) = request.into_parts();
-        let mut response = self.route(&mut head).await;
+        let secured = self.keeper.current();
+        let mut response = match self.refused(&head, &secured).await {
+            Some(refusal) => refusal,
+            None => self.route(&mut head).await,
+        };
+        for (name, value) in &secured.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
         if has_body {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.body_mut().hold(answering);
         response
+    }
+
+    /// Too often, or nobody we know: that goes for health, too, as it does with the peer.
+    async fn refused(&self, head: &Parts, secured: &Secured) -> Option<Response<Body>> {
+        if secured.rate.as_ref().is_some_and(|rate| !rate.allows(Instant::now())) {
+            self.stats.rate_limited.one();
+            return Some(plain(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests, try again later.",
+            ));
+        }
+        match secured.login.as_ref()?.check(&head.headers).await {
+            Verdict::Welcome => None,
+            Verdict::Busy => {
+                let reason = "Too many passwords to check, try again later.";
+                Some(plain(StatusCode::SERVICE_UNAVAILABLE, reason))
+            }
+            Verdict::Refused => {
+                self.stats.unauthorized.one();
+                let mut response = plain(StatusCode::UNAUTHORIZED, "Name and password are needed.");
+                response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+                Some(response)
+            }
+        }
     }
 
     async fn route(&self, head: &mut Parts) -> Response<Body> {
@@ -76,18 +114,14 @@ impl<S: Source> Front<S> {
             self.stats.scraped(response.status().as_u16());
             return response;
         }
-        let own = match path {
-            "/healthz" | "/-/healthy" => || plain(StatusCode::OK, "ok"),
-            "/readyz" | "/-/ready" => return self.only_get(head, || self.ready()),
-            "/" => return self.only_get(head, || self.landing()),
+        let own: fn(&Self) -> Response<Body> = match path {
+            "/healthz" | "/-/healthy" => |_| plain(StatusCode::OK, "ok"),
+            "/readyz" | "/-/ready" => Self::ready,
+            "/" => Self::landing,
             _ => return self.further(head).await,
         };
-        self.only_get(head, own)
-    }
-
-    fn only_get(&self, head: &Parts, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
         match head.method {
-            Method::GET | Method::HEAD => answer(),
+            Method::GET | Method::HEAD => own(self),
             _ => not_allowed(),
         }
     }
@@ -179,21 +213,10 @@ impl<S: Source> Front<S> {
     async fn encoded(&self, answer: Answer, gzip: bool) -> Response<Body> {
         let (body, gzip) = match answer.content {
             Content::Stream { body, gzip } => (body, gzip),
-            Content::Blocks(blocks) => {
-                let size: usize = blocks.iter().map(|block| block.text().len()).sum();
-                let members = match gzip && size >= WORTHWHILE_BYTES {
-                    true => self.gzip.members(&blocks).await,
-                    false => None,
-                };
-                let failed = gzip && size >= WORTHWHILE_BYTES && members.is_none();
-                if failed {
-                    self.stats.encoding_errors.one();
-                }
-                match members {
-                    Some(members) => (Body::pieces(members), true),
-                    None => (Body::pieces(blocks.iter().map(|block| block.text().clone())), false),
-                }
-            }
+            Content::Blocks(blocks) => match self.packed(&blocks, gzip).await {
+                Some(members) => (Body::pieces(members), true),
+                None => (Body::pieces(blocks.iter().map(|block| block.text().clone())), false),
+            },
         };
         let mut response = Response::new(body);
         let headers = response.headers_mut();
@@ -203,6 +226,19 @@ impl<S: Source> Front<S> {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         response
+    }
+
+    /// The blocks as gzip members, unless that is not wanted, not worthwhile or fails.
+    async fn packed(&self, blocks: &[Arc<Block>], gzip: bool) -> Option<Vec<Bytes>> {
+        let size: usize = blocks.iter().map(|block| block.text().len()).sum();
+        if !gzip || size < WORTHWHILE_BYTES {
+            return None;
+        }
+        let members = self.gzip.members(blocks).await;
+        if members.is_none() {
+            self.stats.encoding_errors.one();
+        }
+        members
     }
 }
 

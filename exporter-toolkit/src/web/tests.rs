@@ -2,4 +2,8 @@
 
 mod agent;
 mod client;
+mod endurance;
+mod process;
 mod scraping;
+mod security;
+mod tls;

@@ -2,8 +2,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,7 +17,14 @@ use super::stats::Stats;
 
 /// What a connection is doing; the HTTP service says when a request begins and when its answer is handed over.
 #[derive(Debug)]
-pub(crate) struct Life(Mutex<Phase>);
+pub(crate) struct Life(Mutex<Moment>);
+
+#[derive(Debug)]
+struct Moment {
+    phase: Phase,
+    /// The connection's task, where it waits for a byte while a request is being answered.
+    waiting: Option<Waker>,
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -33,21 +40,27 @@ enum Phase {
 
 impl Life {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Phase::Fresh { since: Instant::now() })))
+        let phase = Phase::Fresh { since: Instant::now() };
+        Arc::new(Self(Mutex::new(Moment { phase, waiting: None })))
     }
 
     /// A request has come; its answer must be gone after `limit`. It is, when the guard is dropped.
     pub(crate) fn answering(self: &Arc<Self>, limit: Duration) -> Answering {
-        self.set(Phase::Answering { until: Instant::now() + limit });
+        self.moment().phase = Phase::Answering { until: Instant::now() + limit };
         Answering(Arc::clone(self))
     }
 
-    fn phase(&self) -> Phase {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn moment(&self) -> MutexGuard<'_, Moment> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    /// What the connection does; who asks because no byte came is woken when an answer is done.
+    fn phase_of_silence(&self, cx: &Context<'_>) -> Phase {
+        let mut moment = self.moment();
+        if matches!(moment.phase, Phase::Answering { .. }) {
+            moment.waiting = Some(cx.waker().clone());
+        }
+        moment.phase
     }
 }
 
@@ -56,8 +69,15 @@ impl Life {
 pub(crate) struct Answering(Arc<Life>);
 
 impl Drop for Answering {
+    /// From here on the connection counts as idle, and hyper may not look at it again by itself.
     fn drop(&mut self) {
-        self.0.set(Phase::Idle { since: Instant::now() });
+        let mut moment = self.0.moment();
+        moment.phase = Phase::Idle { since: Instant::now() };
+        let waiting = moment.waiting.take();
+        drop(moment);
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
     }
 }
 
@@ -81,6 +101,8 @@ pub(crate) struct Watched {
     stalled: Option<Instant>,
     /// Whether written bytes wait to be flushed.
     unsent: bool,
+    /// Whether the room was not listened for because of them.
+    deaf: bool,
     room: Option<Pin<Box<OwnedNotified>>>,
 }
 
@@ -94,6 +116,7 @@ impl Watched {
             writing: Alarm(None),
             stalled: None,
             unsent: false,
+            deaf: false,
             room: None,
         }
     }
@@ -105,11 +128,12 @@ impl Watched {
     /// No byte has come: whether to go on waiting, to end the connection as if the client had, or to cut it.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let limits = &self.around.limits;
-        let (deadline, idle) = match self.life.phase() {
+        let (deadline, idle) = match self.life.phase_of_silence(cx) {
             Phase::Fresh { since } | Phase::Asking { since } => (since + limits.request, false),
             Phase::Idle { since } => (since + limits.idle, true),
             Phase::Answering { .. } => return Poll::Pending,
         };
+        self.deaf = idle && self.unsent;
         if idle && !self.unsent && self.poll_wanted(cx) {
             self.around.stats.evicted.one();
             return Poll::Ready(Ok(()));
@@ -133,11 +157,12 @@ impl Watched {
 
     fn heard(&mut self) {
         self.room = None;
-        match self.life.phase() {
-            Phase::Fresh { since } => self.life.set(Phase::Asking { since }),
-            Phase::Idle { .. } => self.life.set(Phase::Asking { since: Instant::now() }),
-            Phase::Asking { .. } | Phase::Answering { .. } => {}
-        }
+        let mut moment = self.life.moment();
+        moment.phase = match moment.phase {
+            Phase::Fresh { since } => Phase::Asking { since },
+            Phase::Idle { .. } => Phase::Asking { since: Instant::now() },
+            same @ (Phase::Asking { .. } | Phase::Answering { .. }) => same,
+        };
     }
 
     /// Passes on what became of a write, unless the client has taken nothing for too long.
@@ -152,7 +177,7 @@ impl Watched {
         }
         let limits = &self.around.limits;
         let stall = *self.stalled.get_or_insert_with(Instant::now) + limits.stall;
-        let deadline = match self.life.phase() {
+        let deadline = match self.life.moment().phase {
             Phase::Answering { until } => stall.min(until),
             _ => stall,
         };
@@ -223,6 +248,9 @@ impl AsyncWrite for Watched {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.socket).poll_flush(cx);
         self.unsent = self.unsent && !outcome.is_ready();
+        if self.deaf && !self.unsent {
+            cx.waker().wake_by_ref();
+        }
         self.watch_write(cx, outcome)
     }
 

@@ -37,6 +37,9 @@ pub(super) struct Agent {
     pub(super) reloaded: Notify,
 }
 
+/// More than the socket buffers of both sides hold.
+const HUGE_BYTES: usize = 32 * 1024 * 1024;
+
 /// A text of about `lines` times 20 bytes.
 pub(super) fn exposition(lines: usize) -> String {
     (0..lines).fold(String::new(), |text, n| text + &format!("demo_total{{n=\"{n}\"}} {n}\n"))
@@ -53,6 +56,9 @@ impl Source for Agent {
             Some("wait") => self.released.notified().await,
             Some("never") => std::future::pending().await,
             Some("refuse") => return Err(Refusal::bad_request("unknown collector")),
+            Some("huge") => {
+                return Ok(Answer::whole(request.format, vec![b'#'; HUGE_BYTES]));
+            }
             Some("deadline") => {
                 let left = request.deadline.saturating_duration_since(Instant::now());
                 return Ok(Answer::whole(request.format, format!("left {}\n", left.as_millis())));

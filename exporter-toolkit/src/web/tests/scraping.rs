@@ -2,8 +2,10 @@
 
 use std::io::Read as _;
 
+use tokio::io::AsyncWriteExt as _;
+
 use super::agent::{exposition, started};
-use super::client::{ask, connect, fetch, get, is_closed};
+use super::client::{ask, connect, fetch, get, is_closed, receive};
 use crate::Format;
 
 fn unpacked(body: &[u8]) -> String {
@@ -159,9 +161,8 @@ async fn a_limit_of_0_is_none() {
 async fn a_stream_that_breaks_off_is_never_taken_for_complete() {
     let server = started(&[]);
     let mut stream = connect(server.address()).await;
-    use tokio::io::AsyncWriteExt as _;
     stream.write_all(b"GET /metrics?do=stream HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    assert!(super::client::receive(&mut stream, true).await.is_none());
+    assert!(receive(&mut stream, true).await.is_none());
 }
 
 #[tokio::test]

@@ -1,0 +1,62 @@
+//! Which files a configuration was read from, and whether they have changed since.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::ConfigError;
+
+/// Configurations and certificates are small; a longer file is a mistake.
+const LIMIT_BYTES: u64 = 1024 * 1024;
+
+/// What tells one content of a file from the next without reading it; `None` where there is no file. The inode is new
+/// where Kubernetes swaps a secret's links, the change time where somebody mends the permissions.
+type Stamp = Option<[i64; 7]>;
+
+fn stamp(path: &Path) -> Stamp {
+    let file = fs::metadata(path).ok()?;
+    let (size, inode) = (file.size().cast_signed(), file.ino().cast_signed());
+    let device = file.dev().cast_signed();
+    let (modified, changed) =
+        ((file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec()));
+    Some([size, inode, device, modified.0, modified.1, changed.0, changed.1])
+}
+
+/// Reads files and remembers which, whether that succeeds or not.
+#[derive(Debug, Default)]
+pub(crate) struct Files(Vec<(PathBuf, Stamp)>);
+
+/// The files to look at.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Vec<(PathBuf, Stamp)>);
+
+impl Files {
+    /// The stamp is taken first: a change while the file is read is a change.
+    pub(crate) fn text(&mut self, path: &Path) -> Result<String, ConfigError> {
+        self.0.push((path.to_owned(), stamp(path)));
+        read(path).map_err(|error| ConfigError {
+            source: Some(io::Error::from(error.kind())),
+            ..ConfigError::new(path, format!("cannot be read: {error}"))
+        })
+    }
+
+    pub(crate) fn watch(self) -> Watch {
+        Watch(self.0)
+    }
+}
+
+impl Watch {
+    pub(crate) fn has_changed(&self) -> bool {
+        self.0.iter().any(|(path, seen)| stamp(path) != *seen)
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let length = File::open(path)?.take(LIMIT_BYTES + 1).read_to_string(&mut text)?;
+    if length as u64 > LIMIT_BYTES {
+        return Err(io::Error::other(format!("it is longer than {LIMIT_BYTES} bytes")));
+    }
+    Ok(text)
+}
