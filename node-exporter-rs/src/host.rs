@@ -95,6 +95,17 @@ impl Host {
         KeptFile::new(self.clone(), self.proc(relative))
     }
 
+    /// Lets a file of procfs or sysfs stay open for a collector that reads many small ones into memory of its own; any
+    /// other file, or one too many, is given back.
+    pub fn keep_open(&self, file: File) -> Result<KeptOpen, File> {
+        let room = self.0.kept.fetch_add(1, Ordering::Relaxed) < KEPT_LIMIT;
+        if room && is_kernel_file(&file) {
+            return Ok(KeptOpen { host: self.clone(), file });
+        }
+        self.0.kept.fetch_sub(1, Ordering::Relaxed);
+        Err(file)
+    }
+
     /// A file below `/sys` that is read at every scrape.
     pub fn keep_sys(&self, relative: &str) -> KeptFile {
         KeptFile::new(self.clone(), self.sys(relative))
@@ -153,6 +164,27 @@ pub fn names(folder: &Path) -> Result<Vec<String>, CollectError> {
         .collect();
     names.sort_unstable();
     Ok(names)
+}
+
+/// An open file that counts towards the limit of those kept: [`Host::keep_open`].
+#[derive(Debug)]
+pub struct KeptOpen {
+    host: Host,
+    file: File,
+}
+
+impl Deref for KeptOpen {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for KeptOpen {
+    fn drop(&mut self) {
+        self.host.0.kept.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A kernel file that is read at every scrape into memory of its own: its descriptor stays open, which saves the two

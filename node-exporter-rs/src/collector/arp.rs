@@ -1,12 +1,172 @@
-//! Stub.
+//! `node_arp_entries`: how many IPv4 neighbours each interface knows, from rtnetlink or `/proc/net/arp`.
 
-use super::Spec;
+use std::io;
+
+use exporter_toolkit::{Exposition, Gauge};
+
+use super::{BuildError, CollectError, Collector, Setup, Spec};
+use crate::filter::{Filter, PatternFlag};
+use crate::flags::Flag;
+use crate::host::KeptFile;
+use crate::netlink::{Client, DeviceName, DeviceNames, Neighbour, Request, Step};
+
+static INCLUDE: PatternFlag = Flag::new(
+    "collector.arp.device-include",
+    "",
+    "Interfaces to report, as a pattern; excludes device-exclude.",
+);
+static EXCLUDE: PatternFlag = Flag::new(
+    "collector.arp.device-exclude",
+    "",
+    "Interfaces to leave out, as a pattern; excludes device-include.",
+);
+static NETLINK: Flag<bool> = Flag::new(
+    "collector.arp.netlink",
+    "true",
+    "Read the neighbours by rtnetlink; /proc/net/arp serves where that is not allowed.",
+);
+
+static ENTRIES: Gauge<1> = Gauge::new(
+    "node_arp_entries",
+    "IPv4 neighbours in the interface's ARP table, whether they answered or not.",
+    ["device"],
+);
 
 pub static SPEC: Spec = Spec {
     name: "arp",
     enabled: true,
-    about: "",
-    flags: &[],
-    families: &[],
-    build: |_| Ok(Box::new(super::stub::Stub)),
+    about: "IPv4 neighbours of each interface, from rtnetlink or /proc/net/arp.",
+    flags: &[&INCLUDE, &EXCLUDE, &NETLINK],
+    families: &[&ENTRIES],
+    build,
 };
+
+fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
+    Ok(Box::new(Arp {
+        filter: Filter::from_flags(&setup.flags, &INCLUDE, &EXCLUDE)?,
+        netlink: setup.flags.get(&NETLINK)?,
+        file: setup.host.keep_proc("net/arp"),
+        client: Client::default(),
+        names: DeviceNames::default(),
+        indexes: Vec::new(),
+        counts: Vec::new(),
+    }))
+}
+
+struct Arp {
+    filter: Filter,
+    netlink: bool,
+    file: KeptFile,
+    client: Client,
+    names: DeviceNames,
+    /// Neighbours by interface index, as netlink gives them.
+    indexes: Vec<(u32, u64)>,
+    counts: Vec<(DeviceName, u64)>,
+}
+
+impl Collector for Arp {
+    fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
+        self.counts.clear();
+        let answered = self.netlink
+            && match self.read_neighbours() {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::debug!(%error, "rtnetlink does not answer, /proc/net/arp is read instead");
+                    false
+                }
+            };
+        if !answered {
+            let text = self.file.read_str()?;
+            for line in text.lines().skip(1) {
+                let device = device(line)
+                    .ok_or_else(|| text.wrong("six columns expected, the last a device", line))?;
+                add(&mut self.counts, DeviceName::new(device.as_bytes()), 1);
+            }
+        }
+        let mut entries = out.family(&ENTRIES);
+        for (device, count) in &self.counts {
+            if !self.filter.ignores(device) {
+                entries.sample(device, *count);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Arp {
+    /// Two dumps, however many neighbours there are: the neighbours with the indexes of their interfaces, then the names.
+    fn read_neighbours(&mut self) -> io::Result<()> {
+        let indexes = &mut self.indexes;
+        self.client.dump(Request::ipv4_neighbours(), |step| match step {
+            Step::Begin => indexes.clear(),
+            Step::Message(body) => {
+                let neighbour = Neighbour::parse(body).filter(|neighbour| neighbour.resolved);
+                if let Some(Neighbour { index, .. }) = neighbour {
+                    add(indexes, index, 1);
+                }
+            }
+        })?;
+        if self.indexes.is_empty() {
+            return Ok(());
+        }
+        self.names.read(&mut self.client)?;
+        for &(index, count) in &self.indexes {
+            // An interface that vanished between the dumps took its neighbours with it.
+            if let Some(name) = self.names.get(index) {
+                add(&mut self.counts, *name, count);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts are sorted by their key, as the kernel lists neighbours in the order of their hash.
+fn add<K: Ord>(counts: &mut Vec<(K, u64)>, key: K, count: u64) {
+    match counts.binary_search_by(|(found, _)| found.cmp(&key)) {
+        Ok(at) => counts[at].1 += count,
+        Err(at) => counts.insert(at, (key, count)),
+    }
+}
+
+/// The device of a line of `/proc/net/arp` (`arp_format_neigh_entry` of the kernel's net/ipv4/arp.c).
+fn device(line: &str) -> Option<&str> {
+    let mut columns = line.split_ascii_whitespace();
+    let device = columns.nth(5)?;
+    columns.next().is_none().then_some(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{collect, tree};
+    use super::*;
+
+    #[test]
+    fn a_line_of_six_columns_names_its_device_last() {
+        assert_eq!(device("192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0"), Some("eth0"));
+        assert_eq!(device("192.0.2.1 0x1 0x2 02:fc:00:00:00:05 *"), None);
+        assert_eq!(device("192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0 more"), None);
+    }
+
+    #[test]
+    fn a_short_line_names_its_file() {
+        let folder = tree(&[("proc/net/arp", "IP address\n192.0.2.1 0x1\n")]);
+        let flags = [("collector.arp.netlink", "false")];
+        let error = collect(&SPEC, folder.path(), &flags).1.unwrap_err().to_string();
+        assert!(error.contains("net/arp: six columns expected"), "{error}");
+    }
+
+    #[test]
+    fn the_live_kernel_answers_without_any_file() {
+        let folder = tree(&[]);
+        assert!(collect(&SPEC, folder.path(), &[]).1.is_ok());
+    }
+
+    #[test]
+    fn neighbours_are_counted_by_key() {
+        let mut counts = Vec::new();
+        for key in [7, 4, 7, 4, 4] {
+            add(&mut counts, key, 1);
+        }
+        assert_eq!(counts, [(4, 3), (7, 2)]);
+    }
+}

@@ -14,7 +14,7 @@ const LONGEST: usize = 15;
 const ROOM: usize = LONGEST * 3;
 
 /// An interface's name: at most 15 bytes of the kernel's; those that are not UTF-8 become U+FFFD.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DeviceName {
     len: u8,
     bytes: [u8; ROOM],

@@ -1,0 +1,186 @@
+//! Which of a header's columns are wanted, and under which names: worked out once for each header.
+
+use exporter_toolkit::name::MetricName;
+use exporter_toolkit::{Exposition, Kind, Untyped};
+use regex::Regex;
+
+use super::names;
+
+/// The layouts of all headers in the order in which the files give them.
+pub(super) struct Layouts {
+    fields: Regex,
+    known: Vec<Layout>,
+    next: usize,
+}
+
+/// One header.
+pub(super) struct Layout {
+    /// The names, each with its protocol before and a newline after it.
+    header: Vec<u8>,
+    columns: usize,
+    wanted: Vec<(usize, Target)>,
+}
+
+/// The family that a column goes to.
+enum Target {
+    Known(&'static Untyped<0>),
+    Other(MetricName, String),
+}
+
+impl Layouts {
+    pub(super) fn new(fields: Regex) -> Self {
+        Self { fields, known: Vec::new(), next: 0 }
+    }
+
+    /// Begins a scrape: the next header is the first.
+    pub(super) fn start(&mut self) {
+        self.next = 0;
+    }
+
+    /// The layout of the next header, given as pairs of a protocol and a name. Where it is another than last time, it and
+    /// all after it are worked out anew, as a name counts only where it comes first.
+    pub(super) fn next<'k>(
+        &mut self,
+        keys: impl Iterator<Item = (&'k str, &'k str)> + Clone,
+    ) -> &Layout {
+        let at = self.next;
+        self.next += 1;
+        if !self.known.get(at).is_some_and(|layout| layout.is_of(keys.clone())) {
+            self.known.truncate(at);
+            let layout = Layout::new(keys, &self.fields, &self.known);
+            self.known.push(layout);
+        }
+        &self.known[at.min(self.known.len() - 1)]
+    }
+}
+
+impl Layout {
+    fn new<'k>(
+        keys: impl Iterator<Item = (&'k str, &'k str)>,
+        fields: &Regex,
+        before: &[Self],
+    ) -> Self {
+        let mut this = Self { header: Vec::new(), columns: 0, wanted: Vec::new() };
+        for (protocol, name) in keys {
+            for part in [protocol, " ", name, "\n"] {
+                this.header.extend_from_slice(part.as_bytes());
+            }
+            let key = format!("{protocol}_{name}");
+            if fields.is_match(&key) {
+                let target = Target::new(protocol, name, &key);
+                let taken = before.iter().any(|layout| layout.has(&target));
+                if !taken && !this.has(&target) {
+                    this.wanted.push((this.columns, target));
+                }
+            }
+            this.columns += 1;
+        }
+        this
+    }
+
+    fn has(&self, target: &Target) -> bool {
+        self.wanted.iter().any(|(_, other)| other.name() == target.name())
+    }
+
+    fn is_of<'k>(&self, keys: impl Iterator<Item = (&'k str, &'k str)>) -> bool {
+        let mut rest = self.header.as_slice();
+        for (protocol, name) in keys {
+            for part in [protocol, " ", name, "\n"] {
+                match rest.strip_prefix(part.as_bytes()) {
+                    Some(tail) => rest = tail,
+                    None => return false,
+                }
+            }
+        }
+        rest.is_empty()
+    }
+
+    /// Writes the wanted ones of the values; the error says what is wrong, and in which column.
+    pub(super) fn write<'v>(
+        &self,
+        values: impl Iterator<Item = &'v str>,
+        out: &mut Exposition,
+    ) -> Result<(), (&'static str, usize)> {
+        let mut wanted = self.wanted.iter().peekable();
+        let mut count = 0;
+        for (column, value) in values.enumerate() {
+            count += 1;
+            if let Some((_, target)) = wanted.next_if(|(wanted, _)| *wanted == column) {
+                // Counters are unsigned; MaxConn may be -1.
+                let value: i128 = value.parse().map_err(|_| ("a number expected", column))?;
+                target.write(value, out);
+            }
+        }
+        match count.cmp(&self.columns) {
+            std::cmp::Ordering::Less => Err(("fewer values than names", count)),
+            std::cmp::Ordering::Greater => Err(("more values than names", count)),
+            std::cmp::Ordering::Equal => Ok(()),
+        }
+    }
+}
+
+impl Target {
+    fn new(protocol: &str, name: &str, key: &str) -> Self {
+        let metric = MetricName::sanitize(&["node_netstat_", key]);
+        names::known(metric.as_str()).map_or_else(
+            || Self::Other(metric, format!("The kernel's counter {name} of {protocol}.")),
+            Self::Known,
+        )
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Known(family) => family.name(),
+            Self::Other(name, _) => name.as_str(),
+        }
+    }
+
+    fn write(&self, value: i128, out: &mut Exposition) {
+        // What fits, fits a 64-bit number; a sample is a 64-bit float anyway.
+        let value = value as f64;
+        match self {
+            Self::Known(family) => out.family(family).sample((), value),
+            Self::Other(name, help) => out.dynamic(name, Kind::Untyped, help).plain(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use exporter_toolkit::Format;
+    use proptest::prelude::*;
+
+    fn keys(names: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
+        names.split(' ').map(|name| ("Tcp", name))
+    }
+
+    #[test]
+    fn a_header_that_changes_is_worked_out_anew_with_all_after_it() {
+        let mut layouts = Layouts::new(Regex::new("").unwrap());
+        layouts.next(keys("A"));
+        layouts.next(keys("A B"));
+        assert_eq!(layouts.known[1].wanted.len(), 1);
+        layouts.start();
+        layouts.next(keys("C"));
+        assert_eq!(layouts.next(keys("A B")).wanted.len(), 2);
+    }
+
+    #[test]
+    fn a_header_that_only_grows_is_another() {
+        let mut layouts = Layouts::new(Regex::new("").unwrap());
+        layouts.next(keys("A"));
+        assert!(layouts.known[0].is_of(keys("A")));
+        assert!(!layouts.known[0].is_of(keys("A B")));
+        assert!(!layouts.known[0].is_of(keys("AB")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_and_no_values_make_it_panic(names in ".*", values in ".*") {
+            let mut layouts = Layouts::new(Regex::new("").unwrap());
+            let layout = layouts.next(keys(&names));
+            let _verdict = layout.write(values.split(' '), &mut Exposition::new(Format::Text));
+        }
+    }
+}
