@@ -177,6 +177,8 @@ impl<J: Job> Crew<J> {
     /// that was not begun is home again without having run, and one that hangs stays away.
     pub fn round(&mut self, mut prepare: impl FnMut(&mut J) -> bool, deadline: Instant) {
         self.collect_finished();
+        // Each of these holds a worker that cannot take part.
+        let stuck = self.away();
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         state.round += 1;
@@ -186,7 +188,7 @@ impl<J: Job> Crew<J> {
             }
         }
         state.pending = state.queue.len();
-        if state.idle > 0 || state.workers == 0 {
+        if state.idle > 0 || state.workers <= stuck {
             self.call(&mut state);
         }
         self.wait(&shared, state, deadline);
