@@ -308,7 +308,8 @@ mod tests {
     #[test]
     fn an_attribute_that_vanishes_is_a_missing_value() {
         let folder = tree(&[("sys/a", "7\n")]);
-        let mut attribute = Attribute::new(&Host::below(folder.path()), folder.path().join("sys/a"));
+        let mut attribute =
+            Attribute::new(&Host::below(folder.path()), folder.path().join("sys/a"));
         assert_eq!(attribute.number(), Some(7.0));
         std::fs::remove_file(folder.path().join("sys/a")).unwrap();
         assert_eq!(attribute.number(), None);
@@ -317,7 +318,8 @@ mod tests {
     #[test]
     fn a_live_attribute_stays_open_and_its_room_is_given_back() {
         let host = Host::default();
-        let mut attribute = Attribute::new(&host, host.sys("kernel/mm/transparent_hugepage/enabled"));
+        let mut attribute =
+            Attribute::new(&host, host.sys("kernel/mm/transparent_hugepage/enabled"));
         let mut other = Attribute::new(&host, host.proc("sys/kernel/threads-max"));
         assert!(attribute.read(|_| ()).is_err() || attribute.file.is_some());
         assert!(other.number().is_some() && other.file.is_some());
