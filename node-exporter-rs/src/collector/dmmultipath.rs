@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use exporter_toolkit::{Exposition, Gauge};
 
-use super::sysclass::Folder;
+use super::sysclass::{Folder, integer};
 use super::{CollectError, Collector, Spec};
 
 static INFO: Gauge<3> = Gauge::new(
@@ -70,7 +70,8 @@ struct Disk<'a> {
     /// The device mapper's name and the kernel's: `mpatha`, `dm-5`.
     labels: [String; 2],
     uuid: &'a str,
-    suspended: Option<f64>,
+    /// 0 or 1.
+    suspended: Option<i128>,
     sectors: Option<f64>,
     /// Each path's device and its state where that can be read.
     paths: Vec<(String, Option<String>)>,
@@ -114,7 +115,7 @@ impl<'a> Disk<'a> {
         Some(Self {
             labels: [folder.text("dm/name")?, name.to_owned()],
             uuid,
-            suspended: folder.number("dm/suspended"),
+            suspended: folder.read("dm/suspended", integer),
             sectors: folder.number("size"),
             paths: slaves.into_iter().map(path).collect(),
         })
@@ -133,27 +134,28 @@ fn write(disks: &[Disk<'_>], out: &mut Exposition) {
     }
     let mut active = out.family(&ACTIVE);
     for disk in disks {
-        active.maybe(&disk.labels, disk.suspended.map(|suspended| suspended != 1.0));
+        active.maybe(&disk.labels, disk.suspended.map(|suspended| suspended != 1));
     }
     let mut size = out.family(&SIZE);
     for disk in disks {
         size.maybe(&disk.labels, disk.sectors.map(|sectors| sectors * 512.0));
     }
-    let counts: [(_, fn(&Disk<'_>) -> usize); 3] = [
-        (&PATHS, |disk| disk.paths.len()),
-        (&PATHS_ACTIVE, |disk| disk.paths_that_are(true)),
-        (&PATHS_FAILED, |disk| disk.paths_that_are(false)),
-    ];
-    for (family, count) in counts {
+    let mut paths = out.family(&PATHS);
+    for disk in disks {
+        paths.sample(&disk.labels, disk.paths.len());
+    }
+    for (family, working) in [(&PATHS_ACTIVE, true), (&PATHS_FAILED, false)] {
         let mut samples = out.family(family);
         for disk in disks {
-            samples.sample(&disk.labels, count(disk));
+            samples.sample(&disk.labels, disk.paths_that_are(working));
         }
     }
     let mut state = out.family(&PATH_STATE);
     for disk in disks {
-        for (path, known) in disk.paths.iter().filter_map(|(path, state)| Some((path, state.as_ref()?))) {
-            state.sample((&disk.labels[0], path, known), 1_u8);
+        for (path, known) in &disk.paths {
+            if let Some(known) = known {
+                state.sample((&disk.labels[0], path, known), 1_u8);
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! `node_edac_*`: memory errors that the hardware corrected or could not, from `/sys/devices/system/edac/mc`
-//! (kernel: Documentation/admin-guide/RAS).
+//! (kernel: Documentation/admin-guide/RAS). There are hundreds of counts on large machines, so their files stay open.
 
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
 
 use exporter_toolkit::Exposition;
 use exporter_toolkit::family::CounterMark;
 
-use super::sysclass::{Column, Folder, Row, Scale, families, number, read_columns, text, write};
+use super::sysclass::{Attribute, Column, Folder, KeptRow, Scale, families, text, write_kept};
 use super::{CollectError, Collector, Spec};
+use crate::host::Host;
 
 const CE: &str = "ce_count";
 const UE: &str = "ue_count";
@@ -70,67 +72,110 @@ pub static SPEC: Spec = Spec {
         &families::<_, 2, 4>(&families::<_, 4, 2>(&[], &CHANNEL), &CSROW),
         &CONTROLLER,
     ),
-    build: |setup| Ok(Box::new(Edac { controllers: setup.host.sys("devices/system/edac/mc") })),
+    build: |setup| {
+        Ok(Box::new(Edac {
+            host: setup.host.clone(),
+            folder: setup.host.sys("devices/system/edac/mc"),
+            fingerprint: None,
+            counts: Counts::default(),
+        }))
+    },
 };
 
 struct Edac {
-    controllers: PathBuf,
+    host: Host,
+    folder: PathBuf,
+    fingerprint: Option<u64>,
+    counts: Counts,
 }
 
+/// The files that count errors, with the labels of their series.
 #[derive(Default)]
-struct Errors {
-    controllers: Vec<Row<1, 2>>,
-    csrows: Vec<Row<2, 2>>,
-    channels: Vec<Row<4, 2>>,
+struct Counts {
+    controllers: Vec<KeptRow<1, 2>>,
+    csrows: Vec<KeptRow<2, 2>>,
+    channels: Vec<KeptRow<4, 2>>,
+    /// The file of each channel's label, which may be set while the machine runs.
+    dimm_labels: Vec<Attribute>,
 }
 
 impl Collector for Edac {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        let folder = match Folder::open(&self.controllers) {
+        let folder = match Folder::open(&self.folder) {
             // As the peer has it: a machine without error correction has no errors, which is a success.
             Err(error) if error.is_no_data() => return Ok(()),
             other => other?,
         };
-        let mut errors = Errors::default();
-        for name in folder.names() {
-            if let (Some(number), Some(controller)) = (numbered(&name, "mc"), folder.below(&name)) {
-                errors.controller(number, &controller);
-            }
+        let now = Some(fingerprint(&folder));
+        if self.fingerprint != now {
+            self.counts = self.list(&folder);
+            self.fingerprint = now;
         }
-        write(out, &CONTROLLER, &errors.controllers);
-        write(out, &CSROW, &errors.csrows);
-        write(out, &CHANNEL, &errors.channels);
+        let counts = &mut self.counts;
+        write_kept(out, &CONTROLLER, &mut counts.controllers);
+        write_kept(out, &CSROW, &mut counts.csrows);
+        for (row, label) in counts.channels.iter_mut().zip(&mut counts.dimm_labels) {
+            row.labels[3] = label.read(dimm_label).unwrap_or_else(|_| "unknown".to_owned());
+        }
+        write_kept(out, &CHANNEL, &mut counts.channels);
         Ok(())
     }
 }
 
-impl Errors {
-    fn controller(&mut self, controller: &str, folder: &Folder) {
-        let labels = [controller.to_owned()];
-        self.controllers.push(Row { labels, values: read_columns(folder, &CONTROLLER) });
-        let values = ["ce_noinfo_count", "ue_noinfo_count"].map(|file| folder.number(file));
-        self.csrows.push(Row { labels: [controller.to_owned(), "unknown".to_owned()], values });
+/// What the controllers and their rows list.
+fn fingerprint(folder: &Folder) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    folder.fingerprint(&mut hasher);
+    folder.each(|entry| {
+        let controller = numbered(entry.name, "mc").and_then(|_| folder.below(entry.name));
+        let Some(controller) = controller else { return };
+        controller.fingerprint(&mut hasher);
+        controller.each(|entry| {
+            if let Some(row) = numbered(entry.name, "csrow").and_then(|_| controller.below(entry.name)) {
+                row.fingerprint(&mut hasher);
+            }
+        });
+    });
+    hasher.finish()
+}
+
+impl Edac {
+    fn list(&self, folder: &Folder) -> Counts {
+        let mut counts = Counts::default();
+        for name in folder.names() {
+            if let (Some(number), Some(controller)) = (numbered(&name, "mc"), folder.below(&name)) {
+                self.controller(number, &controller, &self.folder.join(&name), &mut counts);
+            }
+        }
+        counts
+    }
+
+    fn controller(&self, number: &str, folder: &Folder, path: &Path, counts: &mut Counts) {
+        let files = |files: [&str; 2]| files.map(|file| Attribute::new(&self.host, path.join(file)));
+        let number = number.to_owned();
+        counts.controllers.push(KeptRow { labels: [number.clone()], values: files([CE, UE]) });
+        let values = files(["ce_noinfo_count", "ue_noinfo_count"]);
+        counts.csrows.push(KeptRow { labels: [number.clone(), "unknown".to_owned()], values });
         for name in folder.names() {
             if let (Some(csrow), Some(row)) = (numbered(&name, "csrow"), folder.below(&name)) {
-                let labels = [controller.to_owned(), csrow.to_owned()];
-                self.csrows.push(Row { labels, values: read_columns(&row, &CSROW) });
-                self.channels(controller, csrow, &row);
+                let labels = [number.clone(), csrow.to_owned()];
+                self.csrow(labels, &row, &path.join(&name), counts);
             }
         }
     }
 
-    fn channels(&mut self, controller: &str, csrow: &str, folder: &Folder) {
-        for file in folder.names() {
-            let channel = file.strip_suffix("_ce_count").and_then(|name| numbered(name, "ch"));
+    fn csrow(&self, labels: [String; 2], folder: &Folder, path: &Path, counts: &mut Counts) {
+        let file = |file: &str| Attribute::new(&self.host, path.join(file));
+        for name in folder.names() {
+            let channel = name.strip_suffix("_ce_count").and_then(|name| numbered(name, "ch"));
             let Some(channel) = channel else { continue };
-            let label = folder.read(&format!("ch{channel}_dimm_label"), |b| Some(dimm_label(b)));
-            let label = label.unwrap_or_else(|| "unknown".to_owned());
-            let uncorrected = folder.number(&format!("ch{channel}_ue_count"));
-            self.channels.push(Row {
-                labels: [controller.to_owned(), csrow.to_owned(), channel.to_owned(), label],
-                values: [folder.read(&file, number), uncorrected],
-            });
+            let [controller, csrow] = labels.clone();
+            let labels = [controller, csrow, channel.to_owned(), String::new()];
+            let values = [file(&name), file(&format!("ch{channel}_ue_count"))];
+            counts.channels.push(KeptRow { labels, values });
+            counts.dimm_labels.push(file(&format!("ch{channel}_dimm_label")));
         }
+        counts.csrows.push(KeptRow { labels, values: [file(CE), file(UE)] });
     }
 }
 

@@ -1,4 +1,4 @@
-//! `node_fibrechannel_*`: Fibre Channel host adapters, from `/sys/class/fc_host` (kernel: drivers/scsi/scsi_transport_fc.c).
+//! `node_fibrechannel_*`: Fibre Channel host adapters, from `/sys/class/fc_host` (kernel: `drivers/scsi/scsi_transport_fc.c`).
 
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ impl Collector for Fibrechannel {
             let Some(host) = class.below(&name) else { continue };
             infos.push(info(name.clone(), &host));
             if let Some(statistics) = host.below("statistics") {
-                let values = read_listed(&statistics, &STATISTICS).map(|value| value.filter(known));
+                let values = read_listed(&statistics, &STATISTICS).map(|value| value.filter(|value| known(*value)));
                 rows.push(Row { labels: [name], values });
             }
         }
@@ -86,8 +86,8 @@ impl Collector for Fibrechannel {
 
 /// An adapter that does not count something says so with all 64 bits set.
 #[expect(clippy::cast_precision_loss, reason = "compared with a value converted in the same way")]
-fn known(value: &f64) -> bool {
-    *value < u64::MAX as f64
+fn known(value: f64) -> bool {
+    value < u64::MAX as f64
 }
 
 fn info(name: String, host: &Folder) -> [String; 11] {

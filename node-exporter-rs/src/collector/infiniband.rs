@@ -78,18 +78,11 @@ struct Infiniband {
 #[derive(Default)]
 struct Found {
     infos: Vec<[String; 4]>,
-    ports: Vec<Port>,
+    /// State, state of the link, rate, and how long the counters hold.
+    ports: Vec<Row<2, 4>>,
     counters: Vec<Row<2, 22>>,
     legacy: Vec<Row<2, 8>>,
     hardware: Vec<Row<2, 29>>,
-}
-
-struct Port {
-    labels: [String; 2],
-    state: Option<f64>,
-    physical: Option<f64>,
-    rate: Option<f64>,
-    lifespan: Option<f64>,
 }
 
 impl Collector for Infiniband {
@@ -133,13 +126,13 @@ impl Found {
             let values = read_listed(folder, &HARDWARE);
             self.hardware.push(Row { labels: labels.clone(), values });
         }
-        self.ports.push(Port {
-            labels,
-            state: folder.read("state", state),
-            physical: folder.read("phys_state", state),
-            rate: folder.read("rate", rate),
-            lifespan: hardware.and_then(|folder| Some(folder.number("lifespan")? / 1000.0)),
-        });
+        let values = [
+            folder.read("state", state),
+            folder.read("phys_state", state),
+            folder.read("rate", rate),
+            hardware.and_then(|folder| Some(folder.number("lifespan")? / 1000.0)),
+        ];
+        self.ports.push(Row { labels, values });
     }
 
     fn write(&self, out: &mut Exposition) {
@@ -147,16 +140,10 @@ impl Found {
         for labels in &self.infos {
             info.sample(labels, 1_u8);
         }
-        let columns: [(_, fn(&Port) -> Option<f64>); 4] = [
-            (&STATE, |port| port.state),
-            (&PHYSICAL, |port| port.physical),
-            (&RATE, |port| port.rate),
-            (&LIFESPAN, |port| port.lifespan),
-        ];
-        for (family, value) in columns {
+        for (i, family) in [&STATE, &PHYSICAL, &RATE, &LIFESPAN].into_iter().enumerate() {
             let mut samples = out.family(family);
             for port in &self.ports {
-                samples.maybe(&port.labels, value(port));
+                samples.maybe(&port.labels, port.values[i]);
             }
         }
         write(out, &LEGACY, &self.legacy);

@@ -75,8 +75,8 @@ impl Collector for Mdadm {
 fn write(arrays: &[Array<'_>], out: &mut Exposition) {
     let mut state = out.family(&STATE);
     for array in arrays {
-        for other in State::ALL {
-            state.sample((array.name, other.word()), array.state == Some(other));
+        for (shown, word) in State::SHOWN {
+            state.sample((array.name, word), array.state == shown);
         }
     }
     let mut disks = out.family(&DISKS);
