@@ -103,8 +103,9 @@ impl Found {
     fn device(&mut self, name: String, folder: &Folder) {
         if let Some(ports) = folder.below("ports") {
             for port in ports.names() {
-                if let (Some(folder), Ok(number)) = (ports.below(&port), port.parse::<u32>()) {
-                    self.port([name.clone(), number.to_string()], &folder);
+                let number = port.parse().is_ok_and(|number: u32| number.to_string() == port);
+                if let Some(folder) = ports.below(&port).filter(|_| number) {
+                    self.port([name.clone(), port], &folder);
                 }
             }
         }

@@ -167,6 +167,7 @@ fn sanitize(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::collector::testing::{collect, tree};
+    use proptest::prelude::*;
 
     const ZONES: &[(&str, &str)] = &[
         ("sys/class/powercap/intel-rapl/enabled", "1\n"),
@@ -212,6 +213,15 @@ mod tests {
         assert_eq!(sanitize("package-0-die-1"), "package_0_die_1");
         assert_eq!(sanitize("a__b_-_.c"), "a__b_c");
         assert_eq!(sanitize("ünï"), "_n_");
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_makes_it_panic_and_every_name_becomes_legal(name: String) {
+            let (stem, _index) = name_and_index(&name, &HashMap::new());
+            let clean = sanitize(&stem);
+            prop_assert!(clean.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()));
+        }
     }
 
     #[test]

@@ -351,8 +351,8 @@ mod tests {
         assert!(other.number().is_some() && other.file.is_some());
         assert!(other.number().is_some());
         drop((attribute, other));
-        assert!((0..512).all(|_| host.claim_open_file()));
-        assert!(!host.claim_open_file());
+        let room = |host: &Host| (0..100_000).take_while(|_| host.claim_open_file()).count();
+        assert_eq!(room(&host), room(&Host::default()));
     }
 
     #[test]
