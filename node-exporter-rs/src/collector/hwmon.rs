@@ -9,7 +9,7 @@ mod unit;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use exporter_toolkit::name::{LabelName, MetricName};
@@ -227,7 +227,7 @@ impl Making {
         }
     }
 
-    fn label(&mut self, wanted: &Wanted<'_>, path: &std::path::Path) -> Option<String> {
+    fn label(&mut self, wanted: &Wanted<'_>, path: &Path) -> Option<String> {
         let mut attribute = Attribute::new(wanted.host, path.to_owned());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_matches('\n').to_owned();
         let Ok(label) = attribute.read(text) else {

@@ -3,7 +3,7 @@
 
 mod mdstat;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use exporter_toolkit::{Exposition, Gauge};
 
@@ -61,12 +61,13 @@ struct Mdadm {
 
 impl Collector for Mdadm {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        let text = self.mdstat.read_str()?;
+        let text = String::from_utf8_lossy(self.mdstat.read()?);
         let (arrays, wrong) = mdstat::parse(&text);
+        let wrong = wrong.map(|(problem, line)| (problem, line.to_owned()));
         write(&arrays, out);
         write_members(&members(&self.block), out);
         match wrong {
-            Some((problem, line)) => Err(text.wrong(problem, line)),
+            Some((problem, line)) => Err(CollectError::parse(self.mdstat.path(), problem, &line)),
             None => Ok(()),
         }
     }
@@ -75,8 +76,8 @@ impl Collector for Mdadm {
 fn write(arrays: &[Array<'_>], out: &mut Exposition) {
     let mut state = out.family(&STATE);
     for array in arrays {
-        for other in State::ALL {
-            state.sample((array.name, other.word()), array.state == Some(other));
+        for (shown, word) in State::SHOWN {
+            state.sample((array.name, word), array.state == shown);
         }
     }
     let mut disks = out.family(&DISKS);
@@ -106,7 +107,7 @@ struct Members {
     degraded: Option<i128>,
 }
 
-fn members(block: &std::path::Path) -> Vec<Members> {
+fn members(block: &Path) -> Vec<Members> {
     let Ok(block) = Folder::open(block) else { return Vec::new() };
     let mut devices = Vec::new();
     block.each(|entry| {

@@ -8,7 +8,7 @@ use crate::collector::sysclass::Folder;
 
 /// A hardware monitor.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Chip {
+pub(super) struct Chip {
     pub folder: PathBuf,
     /// The label `chip`: made from the path of the parent device, which outlives a reboot; `hwmon3` does not.
     pub label: String,
@@ -17,7 +17,7 @@ pub struct Chip {
 }
 
 /// All chips. Where several hang on one device, their labels get the driver's name, or `hwmonX` where that is the same.
-pub fn list(class: &Path) -> Result<Vec<Chip>, CollectError> {
+pub(super) fn list(class: &Path) -> Result<Vec<Chip>, CollectError> {
     let folder = Folder::open(class)?;
     let mut chips = Vec::new();
     for number in folder.names() {
@@ -72,7 +72,7 @@ fn base_label(folder: &Path, name: &str) -> Option<String> {
 }
 
 /// Lower case, `_` for what a name of a metric cannot hold, and no `_` at the ends.
-pub fn clean(name: &str) -> String {
+pub(super) fn clean(name: &str) -> String {
     let legal = |c: char| match c.to_ascii_lowercase() {
         c @ ('a'..='z' | '0'..='9' | ':' | '_') => c,
         _ => '_',
@@ -82,11 +82,11 @@ pub fn clean(name: &str) -> String {
 
 /// The attributes of a chip by sensor (`temp1`) and element (`input`; empty for an attribute named as its sensor).
 #[derive(Debug, Default)]
-pub struct Sensors(pub BTreeMap<String, BTreeMap<String, PathBuf>>);
+pub(super) struct Sensors(pub BTreeMap<String, BTreeMap<String, PathBuf>>);
 
 impl Sensors {
     /// Drivers older than the class put their attributes into the parent device's folder.
-    pub fn of(chip: &Path) -> Self {
+    pub(super) fn of(chip: &Path) -> Self {
         let mut sensors = Self::default();
         for folder in [chip.to_owned(), chip.join("device")] {
             if let Ok(open) = Folder::open(&folder) {
@@ -127,7 +127,7 @@ const TYPES: [&str; 14] = [
 ];
 
 /// The type in a sensor's name: `temp` of `temp1`.
-pub fn sensor_type(sensor: &str) -> &str {
+pub(super) fn sensor_type(sensor: &str) -> &str {
     sensor.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 

@@ -8,7 +8,7 @@ use super::chip::clean;
 
 /// How an attribute's text becomes a value.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Unit {
+pub(super) enum Unit {
     Plain(Scale),
     /// Microjoules that only grow.
     Energy,
@@ -19,7 +19,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    pub const fn kind(self) -> Kind {
+    pub(super) const fn kind(self) -> Kind {
         match self {
             Self::Energy => Kind::Counter,
             Self::Plain(_) | Self::Megahertz | Self::Switch => Kind::Gauge,
@@ -27,7 +27,7 @@ impl Unit {
     }
 
     /// The value in an attribute's bytes.
-    pub fn value(self, bytes: &[u8]) -> Option<f64> {
+    pub(super) fn value(self, bytes: &[u8]) -> Option<f64> {
         let text = std::str::from_utf8(bytes.trim_ascii()).ok()?;
         let scale = match self {
             Self::Switch => return Some(f64::from(u8::from(text == "1"))),
@@ -40,14 +40,14 @@ impl Unit {
 
 /// The family of an attribute.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Rule {
+pub(super) struct Rule {
     pub name: String,
     pub unit: Unit,
     pub help: String,
 }
 
 /// The family of `element` of a sensor of type `kind`; `alone` where the sensor also has an attribute of just its name.
-pub fn rule(kind: &str, element: &str, alone: bool) -> Option<Rule> {
+pub(super) fn rule(kind: &str, element: &str, alone: bool) -> Option<Rule> {
     let special = match kind {
         "beep_enable" => Some(("beep_enabled", Unit::Switch, "1 where the chip may beep.")),
         "vrm" => Some((

@@ -2,10 +2,9 @@
 
 /// An array.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Array<'a> {
+pub(super) struct Array<'a> {
     pub name: &'a str,
-    /// `None` for states that have no series: reshaping, broken.
-    pub state: Option<State>,
+    pub state: State,
     pub active: Option<u64>,
     pub required: Option<u64>,
     pub failed: usize,
@@ -15,32 +14,31 @@ pub struct Array<'a> {
 }
 
 /// What an array does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum State {
     Active,
     Inactive,
     Recovering,
     Resync,
     Check,
+    /// What has no series of its own: reshaping, broken.
+    #[default]
+    Other,
 }
 
 impl State {
-    pub const ALL: [Self; 5] =
-        [Self::Active, Self::Inactive, Self::Recovering, Self::Resync, Self::Check];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Inactive => "inactive",
-            Self::Recovering => "recovering",
-            Self::Resync => "resync",
-            Self::Check => "check",
-        }
-    }
+    /// The states that have a series, with its label.
+    pub(super) const SHOWN: [(Self, &str); 5] = [
+        (Self::Active, "active"),
+        (Self::Inactive, "inactive"),
+        (Self::Recovering, "recovering"),
+        (Self::Resync, "resync"),
+        (Self::Check, "check"),
+    ];
 }
 
 /// The arrays, and the first line that is none though it stands where one should.
-pub fn parse(text: &str) -> (Vec<Array<'_>>, Option<(&'static str, &str)>) {
+pub(super) fn parse(text: &str) -> (Vec<Array<'_>>, Option<(&'static str, &str)>) {
     let (mut arrays, mut wrong) = (Vec::<Array<'_>>::new(), None);
     let mut inside = false;
     for line in text.lines() {
@@ -76,8 +74,8 @@ impl<'a> Array<'a> {
             array.spare += usize::from(word.contains("(S)"));
         }
         match state {
-            "active" => array.state = Some(State::Active),
-            "inactive" => array.state = Some(State::Inactive),
+            "active" => array.state = State::Active,
+            "inactive" => array.state = State::Inactive,
             _ => {}
         }
         // Levels without redundancy print no `[2/2]`: all their disks are needed and at work.
@@ -123,12 +121,12 @@ impl<'a> Array<'a> {
 }
 
 /// What a line of progress says the array does: `recovery = 8.5% …`, `resync=DELAYED`.
-fn sync(line: &str) -> Option<Option<State>> {
+fn sync(line: &str) -> Option<State> {
     let words = [
-        ("recovery", Some(State::Recovering)),
-        ("reshape", None),
-        ("check", Some(State::Check)),
-        ("resync", Some(State::Resync)),
+        ("recovery", State::Recovering),
+        ("reshape", State::Other),
+        ("check", State::Check),
+        ("resync", State::Resync),
     ];
     words.iter().find(|(word, _)| line.contains(word)).map(|(_, state)| *state)
 }
@@ -159,7 +157,7 @@ mod tests {
             array,
             Array {
                 name: "md6",
-                state: Some(State::Recovering),
+                state: State::Recovering,
                 active: Some(1),
                 required: Some(2),
                 failed: 1,
@@ -178,7 +176,7 @@ mod tests {
         for tail in [[progress, bitmap], [bitmap, progress]] {
             let text = head.to_owned() + &tail.concat();
             assert_eq!(one(&text).synced, Some(5));
-            assert_eq!(one(&text).state, Some(State::Resync));
+            assert_eq!(one(&text).state, State::Resync);
         }
     }
 
@@ -193,7 +191,7 @@ mod tests {
     #[test]
     fn an_inactive_array_without_disks_has_no_size() {
         let array = one("md5 : inactive\n      \nunused devices: <none>\n");
-        assert_eq!((array.state, array.blocks), (Some(State::Inactive), None));
+        assert_eq!((array.state, array.blocks), (State::Inactive, None));
     }
 
     #[test]
