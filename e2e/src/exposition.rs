@@ -52,6 +52,12 @@ impl Scrape {
             .unwrap_or(name)
     }
 
+    /// The series about the host: without the exporter's own telemetry, which depends on what it was asked before.
+    pub fn about_the_host(&self) -> impl Iterator<Item = &str> {
+        let about = |key: &&str| key.starts_with("node_") && !key.starts_with("node_exporter_");
+        self.series.keys().map(String::as_str).filter(about)
+    }
+
     /// The value of the only series of a name.
     pub fn one(&self, name: &str) -> Option<f64> {
         let mut found = self.of(name);

@@ -12,6 +12,8 @@ mod deny;
 mod docs;
 mod table;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -51,7 +53,17 @@ enum Agent {
     Node,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     match Options::parse().command {
         Task::Demo(options) => demo::run(&options),
         Task::Conformance { agent: Agent::Node } => conformance::run(),

@@ -11,6 +11,7 @@ mod compare;
 mod lifecycle;
 mod mount;
 mod promtool;
+mod protected;
 mod scraped;
 mod storage;
 mod targets;

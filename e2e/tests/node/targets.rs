@@ -9,7 +9,7 @@ use tempfile::TempDir;
 pub(crate) const USER: &str = "prometheus";
 pub(crate) const PASSWORD: &str = "let-me-scrape";
 /// bcrypt of [`PASSWORD`] at the lowest cost there is.
-const HASH: &str = "$2b$04$TG3Cqvw.ZTb6r5hakx1hWunqnQP0OSG.OGXsk25GeSEjMwVg66GvO";
+pub(crate) const HASH: &str = "$2b$04$TG3Cqvw.ZTb6r5hakx1hWunqnQP0OSG.OGXsk25GeSEjMwVg66GvO";
 
 /// An exporter without protection.
 pub(crate) fn plain() -> Agent {
