@@ -75,8 +75,9 @@ impl Eq for Bound {}
 /// Why a sample is left out of its file, whose other samples stay.
 pub(super) type LeftOut = Option<&'static str>;
 pub(super) const REPEATED: LeftOut = Some("an earlier line has their name and labels");
-const NO_BOUND: LeftOut =
-    Some("a histogram has _bucket with le, _sum and _count, a summary has quantile, _sum and _count");
+const NO_BOUND: LeftOut = Some(
+    "a histogram has _bucket with le, _sum and _count, a summary has quantile, _sum and _count",
+);
 
 /// What a sample's name says of its place in the family.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -100,7 +101,8 @@ impl Compound {
             Role::Count => &mut self.count,
             Role::Bare | Role::Bucket => {
                 let Some(bound) = bound else { return Ok(NO_BOUND) };
-                let number = number(bound).ok_or("the bound of a bucket or quantile is no number")?;
+                let number =
+                    number(bound).ok_or("the bound of a bucket or quantile is no number")?;
                 if self.points.contains_key(&Bound(number)) {
                     return Ok(REPEATED);
                 }

@@ -147,7 +147,11 @@ impl Merger {
                 let part = format!("{name}{suffix}");
                 if let Some(other) = self.found.get(&part) {
                     let whole_is_later = one.order > other.order;
-                    later.push(if whole_is_later { (name.clone(), part) } else { (part, name.clone()) });
+                    later.push(if whole_is_later {
+                        (name.clone(), part)
+                    } else {
+                        (part, name.clone())
+                    });
                 }
             }
         }
@@ -178,7 +182,9 @@ impl Merging {
         }
         match (&self.family.help, &family.help) {
             (Some(earlier), Some(help)) if earlier != help => {
-                return Some("an earlier file gives it with another HELP, make them equal".to_owned());
+                return Some(
+                    "an earlier file gives it with another HELP, make them equal".to_owned(),
+                );
             }
             (None, Some(help)) => self.family.help = Some(help.clone()),
             _ => {}
@@ -273,15 +279,24 @@ mod tests {
         assert!(text.contains("\nm 1\n") && text.contains("\nn 4\n"), "{text}");
         assert!(!text.contains("\nm 2") && !text.contains("\nm 3"), "{text}");
         assert_eq!(problems.len(), 2);
-        assert!(problems[0].starts_with("1.prom: m is left out: an earlier file gives it with another HELP"));
-        assert!(problems[1].starts_with("2.prom: m is left out: an earlier file gives it with another TYPE"));
+        assert!(
+            problems[0]
+                .starts_with("1.prom: m is left out: an earlier file gives it with another HELP")
+        );
+        assert!(
+            problems[1]
+                .starts_with("2.prom: m is left out: an earlier file gives it with another TYPE")
+        );
     }
 
     #[test]
     fn a_series_that_two_files_give_is_written_once() {
         let (text, problems) = merged(&["m{a=\"\",b=\"1\"} 1\n", "m{b=\"1\"} 2\nm{b=\"2\"} 3\n"]);
         assert!(text.ends_with("m{a=\"\",b=\"1\"} 1\nm{b=\"2\"} 3\n"), "{text}");
-        assert_eq!(problems, ["1.prom: m is left out: 1 series of it, which an earlier file gives"]);
+        assert_eq!(
+            problems,
+            ["1.prom: m is left out: 1 series of it, which an earlier file gives"]
+        );
     }
 
     #[test]

@@ -49,7 +49,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Parsed, Refused> {
     }
     let values = |draft: &Draft| draft.metrics.len() * draft.labels.len();
     if reader.drafts.iter().map(values).sum::<usize>() > VALUES_LIMIT {
-        let problem = "too many samples for so many different labels, give each family fewer labels";
+        let problem =
+            "too many samples for so many different labels, give each family fewer labels";
         return Err(Refused { line: 1, problem, text: String::new() });
     }
     let families = reader.drafts.into_iter().filter_map(Draft::finish).collect();
@@ -91,7 +92,9 @@ impl Reader {
             // The text format has no end mark: it is a comment like any other.
             (Some(Line::Eof) | None, Some(_)) => Line::Blank,
             // The peer wants no blank behind the hash of a header.
-            (Some(Line::Blank), Some(rest)) if rest.starts_with(b"TYPE") || rest.starts_with(b"HELP") => {
+            (Some(Line::Blank), Some(rest))
+                if rest.starts_with(b"TYPE") || rest.starts_with(b"HELP") =>
+            {
                 return self.line(number, &[b"# ", rest].concat());
             }
             (Some(line), _) => line,
