@@ -33,28 +33,52 @@ const OF_CACHE: [&str; 2] = ["uuid", "cache_device"];
 
 static SET_GAUGES: Gauges<1, 8> = [
     (
-        Gauge::new("node_bcache_average_key_size_sectors", "Sectors of data that one key of the index describes, on average.", OF_SET),
+        Gauge::new(
+            "node_bcache_average_key_size_sectors",
+            "Sectors of data that one key of the index describes, on average.",
+            OF_SET,
+        ),
         "average_key_size",
     ),
     (
-        Gauge::new("node_bcache_btree_cache_size_bytes", "Memory that holds nodes of the index.", OF_SET),
+        Gauge::new(
+            "node_bcache_btree_cache_size_bytes",
+            "Memory that holds nodes of the index.",
+            OF_SET,
+        ),
         "btree_cache_size",
     ),
     (
-        Gauge::new("node_bcache_cache_available_percent", "Share of the cache that is free of dirty data, so that writes can go there.", OF_SET),
+        Gauge::new(
+            "node_bcache_cache_available_percent",
+            "Share of the cache that is free of dirty data, so that writes can go there.",
+            OF_SET,
+        ),
         "cache_available_percent",
     ),
     (
-        Gauge::new("node_bcache_congested", "How far the cache is behind its latency threshold; above 0 it is bypassed.", OF_SET),
+        Gauge::new(
+            "node_bcache_congested",
+            "How far the cache is behind its latency threshold; above 0 it is bypassed.",
+            OF_SET,
+        ),
         "congested",
     ),
     (
-        Gauge::new("node_bcache_root_usage_percent", "Share of the index's root node in use; a full one deepens the index.", OF_SET),
+        Gauge::new(
+            "node_bcache_root_usage_percent",
+            "Share of the index's root node in use; a full one deepens the index.",
+            OF_SET,
+        ),
         "root_usage_percent",
     ),
     (Gauge::new("node_bcache_tree_depth", "Levels of the index.", OF_SET), "tree_depth"),
     (
-        Gauge::new("node_bcache_active_journal_entries", "Journal entries that the index on disk does not have yet.", OF_SET),
+        Gauge::new(
+            "node_bcache_active_journal_entries",
+            "Journal entries that the index on disk does not have yet.",
+            OF_SET,
+        ),
         "internal/active_journal_entries",
     ),
     (Gauge::new("node_bcache_btree_nodes", "Nodes of the index.", OF_SET), "internal/btree_nodes"),
@@ -66,44 +90,96 @@ static BTREE_READ: Gauge<1> = Gauge::new(
     OF_SET,
 );
 static SET_COUNTERS: Counters<1, 1> = [(
-    Counter::new("node_bcache_cache_read_races_total", "Reads whose bucket was reused before they ended, so that they were repeated.", OF_SET),
+    Counter::new(
+        "node_bcache_cache_read_races_total",
+        "Reads whose bucket was reused before they ended, so that they were repeated.",
+        OF_SET,
+    ),
     "internal/cache_read_races",
 )];
 
 static DIRTY_DATA: Gauges<2, 1> = [(
-    Gauge::new("node_bcache_dirty_data_bytes", "Data in the cache that the backing device does not have yet.", OF_BACKING),
+    Gauge::new(
+        "node_bcache_dirty_data_bytes",
+        "Data in the cache that the backing device does not have yet.",
+        OF_BACKING,
+    ),
     "dirty_data",
 )];
 static WRITEBACK: [Gauge<2>; 5] = [
-    Gauge::new("node_bcache_dirty_target_bytes", "How much dirty data the writeback controller aims at.", OF_BACKING),
-    Gauge::new("node_bcache_writeback_rate", "Bytes a second that are written back to the backing device.", OF_BACKING),
-    Gauge::new("node_bcache_writeback_rate_proportional_term", "Part of the writeback rate that follows the distance from the target.", OF_BACKING),
-    Gauge::new("node_bcache_writeback_rate_integral_term", "Part of the writeback rate that follows the distance over time.", OF_BACKING),
-    Gauge::new("node_bcache_writeback_change", "Last change of the writeback rate, in bytes a second.", OF_BACKING),
+    Gauge::new(
+        "node_bcache_dirty_target_bytes",
+        "How much dirty data the writeback controller aims at.",
+        OF_BACKING,
+    ),
+    Gauge::new(
+        "node_bcache_writeback_rate",
+        "Bytes a second that are written back to the backing device.",
+        OF_BACKING,
+    ),
+    Gauge::new(
+        "node_bcache_writeback_rate_proportional_term",
+        "Part of the writeback rate that follows the distance from the target.",
+        OF_BACKING,
+    ),
+    Gauge::new(
+        "node_bcache_writeback_rate_integral_term",
+        "Part of the writeback rate that follows the distance over time.",
+        OF_BACKING,
+    ),
+    Gauge::new(
+        "node_bcache_writeback_change",
+        "Last change of the writeback rate, in bytes a second.",
+        OF_BACKING,
+    ),
 ];
 static BACKING_COUNTERS: Counters<2, 6> = [
     (
-        Counter::new("node_bcache_bypassed_bytes_total", "Bytes read and written past the cache.", OF_BACKING),
+        Counter::new(
+            "node_bcache_bypassed_bytes_total",
+            "Bytes read and written past the cache.",
+            OF_BACKING,
+        ),
         "stats_total/bypassed",
     ),
     (
-        Counter::new("node_bcache_cache_hits_total", "Requests that the cache answered.", OF_BACKING),
+        Counter::new(
+            "node_bcache_cache_hits_total",
+            "Requests that the cache answered.",
+            OF_BACKING,
+        ),
         "stats_total/cache_hits",
     ),
     (
-        Counter::new("node_bcache_cache_misses_total", "Requests that the backing device had to answer.", OF_BACKING),
+        Counter::new(
+            "node_bcache_cache_misses_total",
+            "Requests that the backing device had to answer.",
+            OF_BACKING,
+        ),
         "stats_total/cache_misses",
     ),
     (
-        Counter::new("node_bcache_cache_bypass_hits_total", "Requests meant to go past the cache whose data was in it.", OF_BACKING),
+        Counter::new(
+            "node_bcache_cache_bypass_hits_total",
+            "Requests meant to go past the cache whose data was in it.",
+            OF_BACKING,
+        ),
         "stats_total/cache_bypass_hits",
     ),
     (
-        Counter::new("node_bcache_cache_bypass_misses_total", "Requests meant to go past the cache whose data was not in it.", OF_BACKING),
+        Counter::new(
+            "node_bcache_cache_bypass_misses_total",
+            "Requests meant to go past the cache whose data was not in it.",
+            OF_BACKING,
+        ),
         "stats_total/cache_bypass_misses",
     ),
     (
-        Counter::new("node_bcache_cache_miss_collisions_total", "Times data read after a miss was in the cache already, put there by a write meanwhile.", OF_BACKING),
+        Counter::new(
+            "node_bcache_cache_miss_collisions_total",
+            "Times data read after a miss was in the cache already, put there by a write meanwhile.",
+            OF_BACKING,
+        ),
         "stats_total/cache_miss_collisions",
     ),
 ];
@@ -114,23 +190,46 @@ static READAHEADS: Counter<2> = Counter::new(
 );
 
 static CACHE_GAUGES: Gauges<2, 1> = [(
-    Gauge::new("node_bcache_io_errors", "Errors of the cache device, halved after every io_error_halflife requests.", OF_CACHE),
+    Gauge::new(
+        "node_bcache_io_errors",
+        "Errors of the cache device, halved after every io_error_halflife requests.",
+        OF_CACHE,
+    ),
     "io_errors",
 )];
 static CACHE_COUNTERS: Counters<2, 2> = [
     (
-        Counter::new("node_bcache_metadata_written_bytes_total", "Index nodes and other metadata written to the cache device.", OF_CACHE),
+        Counter::new(
+            "node_bcache_metadata_written_bytes_total",
+            "Index nodes and other metadata written to the cache device.",
+            OF_CACHE,
+        ),
         "metadata_written",
     ),
-    (Counter::new("node_bcache_written_bytes_total", "Data written to the cache device.", OF_CACHE), "written"),
+    (
+        Counter::new(
+            "node_bcache_written_bytes_total",
+            "Data written to the cache device.",
+            OF_CACHE,
+        ),
+        "written",
+    ),
 ];
 static PRIORITY: [(Gauge<2>, &str); 2] = [
     (
-        Gauge::new("node_bcache_priority_stats_unused_percent", "Share of the cache without any data.", OF_CACHE),
+        Gauge::new(
+            "node_bcache_priority_stats_unused_percent",
+            "Share of the cache without any data.",
+            OF_CACHE,
+        ),
         "Unused:",
     ),
     (
-        Gauge::new("node_bcache_priority_stats_metadata_percent", "Share of the cache that metadata takes.", OF_CACHE),
+        Gauge::new(
+            "node_bcache_priority_stats_metadata_percent",
+            "Share of the cache that metadata takes.",
+            OF_CACHE,
+        ),
         "Metadata:",
     ),
 ];
@@ -141,12 +240,34 @@ pub static SPEC: Spec = Spec {
     about: "Caches on SSDs, from /sys/fs/bcache.",
     flags: &[&PRIORITY_STATS],
     families: &[
-        &SET_GAUGES[0].0, &SET_GAUGES[1].0, &SET_GAUGES[2].0, &SET_GAUGES[3].0, &SET_GAUGES[4].0,
-        &SET_GAUGES[5].0, &SET_GAUGES[6].0, &SET_GAUGES[7].0, &BTREE_READ, &SET_COUNTERS[0].0,
-        &DIRTY_DATA[0].0, &WRITEBACK[0], &WRITEBACK[1], &WRITEBACK[2], &WRITEBACK[3], &WRITEBACK[4],
-        &BACKING_COUNTERS[0].0, &BACKING_COUNTERS[1].0, &BACKING_COUNTERS[2].0,
-        &BACKING_COUNTERS[3].0, &BACKING_COUNTERS[4].0, &BACKING_COUNTERS[5].0, &READAHEADS,
-        &CACHE_GAUGES[0].0, &CACHE_COUNTERS[0].0, &CACHE_COUNTERS[1].0, &PRIORITY[0].0, &PRIORITY[1].0,
+        &SET_GAUGES[0].0,
+        &SET_GAUGES[1].0,
+        &SET_GAUGES[2].0,
+        &SET_GAUGES[3].0,
+        &SET_GAUGES[4].0,
+        &SET_GAUGES[5].0,
+        &SET_GAUGES[6].0,
+        &SET_GAUGES[7].0,
+        &BTREE_READ,
+        &SET_COUNTERS[0].0,
+        &DIRTY_DATA[0].0,
+        &WRITEBACK[0],
+        &WRITEBACK[1],
+        &WRITEBACK[2],
+        &WRITEBACK[3],
+        &WRITEBACK[4],
+        &BACKING_COUNTERS[0].0,
+        &BACKING_COUNTERS[1].0,
+        &BACKING_COUNTERS[2].0,
+        &BACKING_COUNTERS[3].0,
+        &BACKING_COUNTERS[4].0,
+        &BACKING_COUNTERS[5].0,
+        &READAHEADS,
+        &CACHE_GAUGES[0].0,
+        &CACHE_COUNTERS[0].0,
+        &CACHE_COUNTERS[1].0,
+        &PRIORITY[0].0,
+        &PRIORITY[1].0,
     ],
     build: |setup| {
         let priority_stats = setup.flags.get(&PRIORITY_STATS)?;
@@ -292,10 +413,13 @@ mod tests {
 
     #[test]
     fn priority_stats_are_read_only_on_demand() {
-        let folder = tree(&[("sys/fs/bcache/a-b/cache0/priority_stats", "Unused:\t\t97%\nMetadata:\tx%\n")]);
+        let folder =
+            tree(&[("sys/fs/bcache/a-b/cache0/priority_stats", "Unused:\t\t97%\nMetadata:\tx%\n")]);
         assert!(collect(&SPEC, folder.path(), &[]).0.is_empty());
-        let (samples, _) = collect(&SPEC, folder.path(), &[("collector.bcache.priorityStats", "true")]);
-        let unused = "node_bcache_priority_stats_unused_percent{uuid=\"a-b\",cache_device=\"cache0\"} 97";
+        let (samples, _) =
+            collect(&SPEC, folder.path(), &[("collector.bcache.priorityStats", "true")]);
+        let unused =
+            "node_bcache_priority_stats_unused_percent{uuid=\"a-b\",cache_device=\"cache0\"} 97";
         assert_eq!(samples, [unused]);
     }
 

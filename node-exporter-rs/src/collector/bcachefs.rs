@@ -81,9 +81,7 @@ pub static SPEC: Spec = Spec {
     about: "Space, counters and devices of each bcachefs, from /sys/fs/bcachefs.",
     flags: &[],
     families: FAMILIES,
-    build: |setup| {
-        Ok(Box::new(Bcachefs { host: setup.host.clone(), name: MetricName::default() }))
-    },
+    build: |setup| Ok(Box::new(Bcachefs { host: setup.host.clone(), name: MetricName::default() })),
 };
 
 const FAMILIES: &[&dyn Described] = &[
@@ -196,7 +194,8 @@ impl Bcachefs {
         found.retain(|name, _| FAMILIES.iter().all(|family| family.name() != name));
         for (name, file) in &found {
             self.name.set(&[name]);
-            let help = format_args!("Counter {file} of the kernel, since the file system was made.");
+            let help =
+                format_args!("Counter {file} of the kernel, since the file system was made.");
             let mut family = out.dynamic(&self.name, Kind::Counter, help);
             for fs in list {
                 let text = attribute(&fs.path.join("counters").join(file)).unwrap_or_default();

@@ -27,14 +27,20 @@ static GLOBAL_RESERVE: Gauge<1> = Gauge::new(
     "Metadata space kept free for operations that must not fail, such as deleting files.",
     ["uuid"],
 );
-static COMMITS: Counter<1> =
-    Counter::new("node_btrfs_commits_total", "Transactions committed since it was mounted.", ["uuid"]);
+static COMMITS: Counter<1> = Counter::new(
+    "node_btrfs_commits_total",
+    "Transactions committed since it was mounted.",
+    ["uuid"],
+);
 static LAST_COMMIT: Gauge<1> =
     Gauge::new("node_btrfs_last_commit_seconds", "How long the latest commit took.", ["uuid"]);
 static MAX_COMMIT: Gauge<1> =
     Gauge::new("node_btrfs_max_commit_seconds", "How long the slowest commit took.", ["uuid"]);
-static COMMIT_TIME: Counter<1> =
-    Counter::new("node_btrfs_commit_seconds_total", "Time that all commits together took.", ["uuid"]);
+static COMMIT_TIME: Counter<1> = Counter::new(
+    "node_btrfs_commit_seconds_total",
+    "Time that all commits together took.",
+    ["uuid"],
+);
 static RESERVED: Gauge<2> = Gauge::new(
     "node_btrfs_reserved_bytes",
     "Space that running operations have reserved, by what is stored there.",
@@ -225,7 +231,8 @@ impl Btrfs {
             };
             for device in devices {
                 let id = dashed(&device.uuid);
-                let labels = [uuid, (&DEVICE, device.name.as_slice()), (&DEVICE_UUID, id.as_bytes())];
+                let labels =
+                    [uuid, (&DEVICE, device.name.as_slice()), (&DEVICE_UUID, id.as_bytes())];
                 family.sample(labels, device.total_bytes);
             }
         }

@@ -17,6 +17,7 @@ use exporter_toolkit::{Exposition, Gauge};
 use super::{CollectError, Collector, Spec};
 use crate::flags::Flag;
 
+mod family;
 mod merge;
 mod parse;
 

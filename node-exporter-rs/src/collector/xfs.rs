@@ -150,7 +150,8 @@ fn parse(text: &[u8]) -> Values {
         for (place, word) in words.enumerate() {
             let row = COLUMNS[first..].iter().take_while(|c| c.line.as_bytes() == name);
             if let Some(offset) = row.clone().position(|c| c.place == place) {
-                values[first + offset] = std::str::from_utf8(word).ok().and_then(|w| w.parse().ok());
+                values[first + offset] =
+                    std::str::from_utf8(word).ok().and_then(|w| w.parse().ok());
             }
         }
     }

@@ -39,10 +39,11 @@ const STATES: [&str; 7] =
 static ZPOOL: LabelName = LabelName::fixed("zpool");
 static DATASET: LabelName = LabelName::fixed("dataset");
 
-static STATE: Gauge<2> =
-    Gauge::new("node_zfs_zpool_state", "1 for the state the pool is in, 0 for the others.", [
-        "zpool", "state",
-    ]);
+static STATE: Gauge<2> = Gauge::new(
+    "node_zfs_zpool_state",
+    "1 for the state the pool is in, 0 for the others.",
+    ["zpool", "state"],
+);
 
 pub static SPEC: Spec = Spec {
     name: "zfs",
@@ -119,7 +120,11 @@ impl Zfs {
         for entry in entries.filter_map(Result::ok) {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if is_folder { pools.insert(name) } else { files.insert(name) };
+            if is_folder {
+                pools.insert(name)
+            } else {
+                files.insert(name)
+            };
         }
         self.pools.retain(|name, _| pools.contains(name));
         for name in pools {
@@ -147,7 +152,9 @@ impl Zfs {
             let Ok(text) = file.read() else { continue };
             let Some(rows) = kstat::rows(text) else {
                 let problem = "no line that says: name type data";
-                let first = String::from_utf8_lossy(text.split(|b| *b == b'\n').next().unwrap_or_default()).into_owned();
+                let first =
+                    String::from_utf8_lossy(text.split(|b| *b == b'\n').next().unwrap_or_default())
+                        .into_owned();
                 let wrong = CollectError::parse(file.path(), problem, &first);
                 verdict = verdict.and(Err(wrong));
                 continue;
@@ -246,7 +253,10 @@ mod tests {
         let (samples, result) = collect(&SPEC, folder.path(), &[]);
         assert_eq!(samples, ["node_zfs_zil_zil_commit_count 10"]);
         let error = result.unwrap_err().to_string();
-        assert!(error.ends_with("arcstats: no line that says: name type data: \"nonsense\""), "{error}");
+        assert!(
+            error.ends_with("arcstats: no line that says: name type data: \"nonsense\""),
+            "{error}"
+        );
     }
 
     #[test]
@@ -255,7 +265,10 @@ mod tests {
         let folder =
             tree(&[(&file("tank/objset-0x1"), &text(1)), (&file("tank/objset-0x2"), &text(2))]);
         let (samples, _) = collect(&SPEC, folder.path(), &[]);
-        assert_eq!(samples, ["node_zfs_zpool_dataset_reads{zpool=\"tank\",dataset=\"tank/data\"} 1"]);
+        assert_eq!(
+            samples,
+            ["node_zfs_zpool_dataset_reads{zpool=\"tank\",dataset=\"tank/data\"} 1"]
+        );
     }
 
     #[test]

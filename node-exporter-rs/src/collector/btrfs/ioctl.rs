@@ -77,7 +77,11 @@ fn errors(folder: &File, id: u64) -> Option<[u64; ERROR_KINDS]> {
 }
 
 #[expect(unsafe_code, reason = "no safe crate offers the ioctls of btrfs")]
-fn call<const N: usize>(folder: &File, request: libc::Ioctl, words: &mut [u64; N]) -> io::Result<()> {
+fn call<const N: usize>(
+    folder: &File,
+    request: libc::Ioctl,
+    words: &mut [u64; N],
+) -> io::Result<()> {
     // SAFETY: each request above is made of the size of the very array type that it is called with, of which the kernel
     // reads and writes no more; the descriptor is open as long as `folder` is borrowed.
     let result = unsafe { libc::ioctl(folder.as_raw_fd(), request, words.as_mut_ptr()) };
@@ -131,7 +135,8 @@ mod tests {
     fn requests_are_those_of_the_kernels_header() {
         // As BTRFS_IOC_FS_INFO and its like are on x86-64, arm64, riscv and s390.
         if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
-            let requests = [FS_INFO, DEV_INFO, GET_DEV_STATS].map(|request| i128::from(request) & 0xffff_ffff);
+            let requests =
+                [FS_INFO, DEV_INFO, GET_DEV_STATS].map(|request| i128::from(request) & 0xffff_ffff);
             assert_eq!(requests, [0x8400_941f, 0xd000_941e, 0xc408_9434]);
         }
     }

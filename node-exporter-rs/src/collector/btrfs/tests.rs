@@ -19,7 +19,8 @@ fn a_clone_with_the_same_metadata_uuid_is_shown_under_its_own() {
         ("sys/fs/btrfs/b-2/metadata_uuid", "a-1\n"),
     ]);
     let (samples, _) = collect(&SPEC, folder.path(), &[]);
-    let info = ["a-1", "b-2"].map(|uuid| format!("node_btrfs_info{{uuid=\"{uuid}\",label=\"\"}} 1"));
+    let info =
+        ["a-1", "b-2"].map(|uuid| format!("node_btrfs_info{{uuid=\"{uuid}\",label=\"\"}} 1"));
     assert_eq!(samples[..2], info);
 }
 

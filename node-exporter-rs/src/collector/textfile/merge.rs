@@ -1,5 +1,6 @@
 //! Families that several textfiles give: one header, no series twice.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use exporter_toolkit::exposition::DynamicSamples;
 use exporter_toolkit::name::{LabelName, MetricName};
 use exporter_toolkit::{Exposition, Kind};
 
-use super::parse::{Compound, Data, Family, Metric, Parsed};
+use super::family::{Compound, Data, Family, Metric};
+use super::parse::Parsed;
 
 static LE: LabelName = LabelName::fixed("le");
 static QUANTILE: LabelName = LabelName::fixed("quantile");
@@ -55,64 +57,19 @@ impl Plan {
     /// Merges the families of all files; where they contradict each other, the earlier file is right.
     /// Names in `taken` are the collector's own.
     pub(super) fn new(files: &[Good], taken: &[&str]) -> Self {
-        let mut plan = Self::default();
-        let mut merged = BTreeMap::<String, Merged>::new();
+        let mut merger = Merger::default();
         for file in files {
-            plan.note_repeated(file);
-            for at in 0..file.parsed.families.len() {
-                let part = Part { file: file.clone(), family: at, left_out: HashSet::new() };
-                let name = part.family().name.as_str().to_owned();
-                let problem = if taken.contains(&name.as_str()) {
-                    Some("this name is the collector's own, choose another")
-                } else if let Some(earlier) = merged.get_mut(&name) {
-                    earlier.join(part, &mut plan.problems)
-                } else {
-                    merged.insert(name.clone(), Merged::new(part));
-                    None
-                };
-                if let Some(problem) = problem {
-                    plan.problems.push(format!(
-                        "{}: {name} is left out: {problem}",
-                        file.path.display()
-                    ));
-                }
+            merger.note_omitted(file);
+            for family in 0..file.parsed.families.len() {
+                merger.add(Part { file: file.clone(), family, left_out: HashSet::new() }, taken);
             }
         }
-        plan.leave_out_clashes(&mut merged);
-        plan.families = merged.into_values().collect();
-        for family in &mut plan.families {
+        merger.leave_out_clashes();
+        let mut families: Vec<Merged> = merger.found.into_values().map(|one| one.family).collect();
+        for family in &mut families {
             family.help.get_or_insert_with(|| files_of(&family.parts));
         }
-        plan
-    }
-
-    fn note_repeated(&mut self, file: &Good) {
-        if let Some(repeated) = file.parsed.repeated {
-            self.problems.push(format!(
-                "{}: {} samples are left out, from line {} on: an earlier line has their name and labels",
-                file.path.display(),
-                repeated.samples,
-                repeated.first_line
-            ));
-        }
-    }
-
-    /// A family named like a part of a summary or histogram would give that part's series once more.
-    fn leave_out_clashes(&mut self, merged: &mut BTreeMap<String, Merged>) {
-        let compound = |family: &&Merged| matches!(family.kind, Kind::Summary | Kind::Histogram);
-        let parts: Vec<String> = merged
-            .values()
-            .filter(compound)
-            .flat_map(|family| ["_sum", "_count", "_bucket"].map(|s| family.name.as_str().to_owned() + s))
-            .collect();
-        for name in parts {
-            if let Some(family) = merged.remove(&name) {
-                let file = family.parts[0].file.path.display().to_string();
-                self.problems.push(format!(
-                    "{file}: {name} is left out: a summary or histogram has samples of this name"
-                ));
-            }
-        }
+        Self { families, problems: merger.problems }
     }
 
     pub(super) fn write(&self, out: &mut Exposition) {
@@ -131,49 +88,133 @@ impl Plan {
     }
 }
 
-impl Merged {
-    fn new(part: Part) -> Self {
-        let family = part.family();
-        let (name, kind, help) = (family.name.clone(), family.kind, family.help.clone());
-        Self { name, kind, help, parts: vec![part] }
-    }
+/// The families so far, and what could not be taken.
+#[derive(Default)]
+struct Merger {
+    found: BTreeMap<String, Merging>,
+    problems: Vec<String>,
+}
 
-    /// Takes the same family of a later file, or says why it cannot be taken.
-    fn join(&mut self, mut part: Part, problems: &mut Vec<String>) -> Option<&'static str> {
-        let family = part.family();
-        if family.kind != self.kind {
-            return Some("an earlier file gives it with another TYPE, make them equal");
-        }
-        match (&self.help, &family.help) {
-            (Some(earlier), Some(help)) if earlier != help => {
-                return Some("an earlier file gives it with another HELP, make them equal");
-            }
-            (None, Some(help)) => self.help = Some(help.clone()),
-            _ => {}
-        }
-        let seen: HashSet<_> =
-            self.parts.iter().map(Part::family).flat_map(|f| f.metrics.iter().map(|m| key(f, m))).collect();
-        let metrics = family.metrics.iter().enumerate();
-        let left_out: HashSet<usize> =
-            metrics.filter(|(_, metric)| seen.contains(&key(family, metric))).map(|(i, _)| i).collect();
-        if !left_out.is_empty() {
-            problems.push(format!(
-                "{}: {} series of {} are left out: an earlier file gives them",
-                part.file.path.display(),
-                left_out.len(),
-                self.name.as_str()
+struct Merging {
+    family: Merged,
+    /// How many families stood before it.
+    order: usize,
+    /// The label sets that it has, once a second file gives it.
+    seen: HashSet<Box<[u8]>>,
+}
+
+impl Merger {
+    fn note_omitted(&mut self, file: &Good) {
+        if let Some(omitted) = file.parsed.omitted {
+            self.problems.push(format!(
+                "{}: {} samples are left out, the first at line {}: {}",
+                file.path.display(),
+                omitted.samples,
+                omitted.first_line,
+                omitted.problem
             ));
         }
-        part.left_out = left_out;
-        self.parts.push(part);
-        None
+    }
+
+    fn add(&mut self, part: Part, taken: &[&str]) {
+        let name = part.family().name.as_str().to_owned();
+        let file = part.file.path.display().to_string();
+        let order = self.found.len();
+        let problem = if taken.contains(&name.as_str()) {
+            Some("this name is the collector's own, choose another".to_owned())
+        } else {
+            match self.found.entry(name.clone()) {
+                Entry::Occupied(mut earlier) => earlier.get_mut().join(part),
+                Entry::Vacant(place) => {
+                    place.insert(Merging::new(part, order));
+                    None
+                }
+            }
+        };
+        if let Some(problem) = problem {
+            self.problems.push(format!("{file}: {name} is left out: {problem}"));
+        }
+    }
+
+    /// A family named like a part of a summary or histogram would give that part's series once more: the later goes.
+    fn leave_out_clashes(&mut self) {
+        let mut later = Vec::new();
+        for (name, one) in &self.found {
+            if !matches!(one.family.kind, Kind::Summary | Kind::Histogram) {
+                continue;
+            }
+            for suffix in ["_sum", "_count", "_bucket"] {
+                let part = format!("{name}{suffix}");
+                if let Some(other) = self.found.get(&part) {
+                    let whole_is_later = one.order > other.order;
+                    later.push(if whole_is_later {
+                        (name.clone(), part)
+                    } else {
+                        (part, name.clone())
+                    });
+                }
+            }
+        }
+        for (name, earlier) in later {
+            if let Some(one) = self.found.remove(&name) {
+                let file = one.family.parts[0].file.path.display().to_string();
+                self.problems.push(format!(
+                    "{file}: {name} is left out: {earlier}, which comes earlier, has samples of the same name"
+                ));
+            }
+        }
     }
 }
 
-/// The labels that have a value; the names are sorted.
-fn key<'a>(family: &'a Family, metric: &'a Metric) -> Vec<(&'a str, &'a str)> {
-    let pairs = family.labels.iter().map(LabelName::as_str).zip(metric.values.iter().map(|v| &**v));
-    pairs.filter(|(_, value)| !value.is_empty()).collect()
+impl Merging {
+    fn new(part: Part, order: usize) -> Self {
+        let family = part.family();
+        let (name, kind, help) = (family.name.clone(), family.kind, family.help.clone());
+        let family = Merged { name, kind, help, parts: vec![part] };
+        Self { family, order, seen: HashSet::new() }
+    }
+
+    /// Takes the same family of a later file, or says what of it cannot be taken.
+    fn join(&mut self, mut part: Part) -> Option<String> {
+        let family = part.family();
+        if family.kind != self.family.kind {
+            return Some("an earlier file gives it with another TYPE, make them equal".to_owned());
+        }
+        match (&self.family.help, &family.help) {
+            (Some(earlier), Some(help)) if earlier != help => {
+                return Some(
+                    "an earlier file gives it with another HELP, make them equal".to_owned(),
+                );
+            }
+            (None, Some(help)) => self.family.help = Some(help.clone()),
+            _ => {}
+        }
+        if self.seen.is_empty() {
+            let first = self.family.parts[0].family();
+            self.seen.extend(first.metrics.iter().map(|metric| key(first, metric)));
+        }
+        let metrics = family.metrics.iter().enumerate();
+        let repeated = metrics.filter(|(_, metric)| !self.seen.insert(key(family, metric)));
+        let left_out: HashSet<usize> = repeated.map(|(i, _)| i).collect();
+        let count = left_out.len();
+        part.left_out = left_out;
+        self.family.parts.push(part);
+        (count > 0).then(|| format!("{count} series of it, which an earlier file gives"))
+    }
+}
+
+/// The labels that have a value, sorted as they are; the byte that ends a value is none of UTF-8.
+fn key(family: &Family, metric: &Metric) -> Box<[u8]> {
+    let mut key = Vec::new();
+    for (name, value) in family.labels.iter().zip(&metric.values) {
+        if !value.is_empty() {
+            for text in [name.as_str(), value] {
+                key.extend_from_slice(text.as_bytes());
+                key.push(0xff);
+            }
+        }
+    }
+    key.into()
 }
 
 /// The help text of a family whose files give none: the peer's words, as dashboards show them.
@@ -191,7 +232,7 @@ fn write_metric(family: &Family, metric: &Metric, samples: &mut DynamicSamples<'
                 Kind::Histogram => ("_bucket", &LE),
                 _ => ("", &QUANTILE),
             };
-            for point in points {
+            for point in points.values() {
                 samples.suffixed(suffix, labels().chain([(name, &*point.text)]), point.value);
             }
             samples.suffixed("_sum", labels(), sum.unwrap_or(0.0));
@@ -238,15 +279,24 @@ mod tests {
         assert!(text.contains("\nm 1\n") && text.contains("\nn 4\n"), "{text}");
         assert!(!text.contains("\nm 2") && !text.contains("\nm 3"), "{text}");
         assert_eq!(problems.len(), 2);
-        assert!(problems[0].starts_with("1.prom: m is left out: an earlier file gives it with another HELP"));
-        assert!(problems[1].starts_with("2.prom: m is left out: an earlier file gives it with another TYPE"));
+        assert!(
+            problems[0]
+                .starts_with("1.prom: m is left out: an earlier file gives it with another HELP")
+        );
+        assert!(
+            problems[1]
+                .starts_with("2.prom: m is left out: an earlier file gives it with another TYPE")
+        );
     }
 
     #[test]
     fn a_series_that_two_files_give_is_written_once() {
         let (text, problems) = merged(&["m{a=\"\",b=\"1\"} 1\n", "m{b=\"1\"} 2\nm{b=\"2\"} 3\n"]);
         assert!(text.ends_with("m{a=\"\",b=\"1\"} 1\nm{b=\"2\"} 3\n"), "{text}");
-        assert_eq!(problems, ["1.prom: 1 series of m are left out: an earlier file gives them"]);
+        assert_eq!(
+            problems,
+            ["1.prom: m is left out: 1 series of it, which an earlier file gives"]
+        );
     }
 
     #[test]
@@ -254,5 +304,8 @@ mod tests {
         let (text, problems) = merged(&["# TYPE s summary\ns_sum 1\n", "own 1\ns_count 7\n"]);
         assert!(text.ends_with("# TYPE s summary\ns_sum 1\ns_count 0\n"), "{text}");
         assert_eq!(problems.len(), 2);
+        let (text, problems) = merged(&["s_count 7\n", "# TYPE s summary\ns_sum 1\n"]);
+        assert!(text.ends_with("# TYPE s_count untyped\ns_count 7\n"), "{text}");
+        assert_eq!(problems.len(), 1);
     }
 }
