@@ -183,6 +183,15 @@ async fn client_certificates_are_checked_as_the_policy_says() {
 }
 
 #[tokio::test]
+async fn without_a_client_ca_a_certificate_that_is_given_is_refused() {
+    let site = Site::with("  client_auth_type: VerifyClientCertIfGiven\n");
+    let server = site.folder.start().unwrap();
+    let pair = signed(&site.authority, vec![dns("scraper")]);
+    assert!(scrape(server.address(), site.client(Some(&pair))).await.is_none());
+    assert!(scrape(server.address(), site.client(None)).await.is_some());
+}
+
+#[tokio::test]
 async fn a_client_must_carry_an_allowed_name() {
     let site = Site::with(
         "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n  \
