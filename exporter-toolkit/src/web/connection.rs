@@ -174,7 +174,7 @@ async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
     let watched = Watched::new(socket, Arc::clone(&life), Arc::clone(&hub.around));
     let service = service_fn(|request| {
         let hub = Arc::clone(hub);
-        let answering = life.answering(hub.around.limits.answer);
+        let answering = life.answering();
         async move { Ok::<_, Infallible>(hub.front.answer(request, answering).await) }
     });
     let mut http = http1::Builder::new();

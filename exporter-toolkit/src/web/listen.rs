@@ -240,6 +240,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_address_makes_it_panic(text: String, close in "(unix:)?[\\[\\]:/0-9a-z,=]{0,20}") {
+            let _any = (Address::parse(&text).is_ok(), Address::parse(&close).is_ok());
+        }
+    }
+
     #[test]
     fn a_wrong_address_is_named_with_what_is_wrong() {
         for (text, problem) in [

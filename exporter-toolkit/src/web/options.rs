@@ -62,7 +62,7 @@ pub struct Limits {
     pub idle: Duration,
     /// For a client that takes no byte of its answer.
     pub stall: Duration,
-    /// From a request to the last byte of its answer, however steadily the client reads.
+    /// From the first byte of an answer to its last, however steadily the client reads.
     pub answer: Duration,
     /// For open answers when the process ends.
     pub drain: Duration,
