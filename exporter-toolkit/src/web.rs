@@ -87,7 +87,9 @@ impl Server {
     /// given. Must be called inside a tokio runtime.
     pub fn bind(options: WebOptions, default: &str) -> Result<Self, ServeError> {
         let stats = Arc::<Stats>::default();
-        let (file, recheck) = (options.config_file.clone(), options.limits.recheck);
+        // An empty name is the peer's way to say none.
+        let file = options.config_file.clone().filter(|file| !file.as_os_str().is_empty());
+        let recheck = options.limits.recheck;
         let keeper = Arc::new(Keeper::open(file, recheck, Arc::clone(&stats))?);
         let listeners = listen::open(&options, default)?;
         Ok(Self { options, listeners, keeper, stats, reload: Reload::default() })

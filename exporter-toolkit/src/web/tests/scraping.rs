@@ -15,6 +15,12 @@ fn unpacked(body: &[u8]) -> String {
 }
 
 #[tokio::test]
+async fn an_empty_config_file_name_is_none() {
+    let server = started(&["--web.config.file="]);
+    assert_eq!(get(server.address(), "/metrics").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_scrape_is_answered_with_type_and_length() {
     let server = started(&[]);
     let answer = get(server.address(), "/metrics").await;

@@ -142,9 +142,8 @@ async fn http_on_the_tls_port_is_told_so() {
     let site = Site::with("");
     let server = site.folder.start().unwrap();
     let answer = get(server.address(), "/metrics").await;
-    assert_eq!(answer.status, 400);
+    assert!(answer.head.starts_with("HTTP/1.0 400 "), "{}", answer.head);
     assert!(answer.text().contains("HTTPS"), "{}", answer.text());
-    assert_eq!(server.stats.handshake_errors.get(), 1);
 }
 
 #[tokio::test]
