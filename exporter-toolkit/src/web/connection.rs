@@ -195,11 +195,15 @@ async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
             (&mut connection).await
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "connection ended");
-        if error.is_parse() {
-            linger(connection.into_parts().io.into_inner().into_socket()).await;
+    let was_sending = match outcome {
+        Ok(()) => life.has_unread(),
+        Err(error) => {
+            tracing::debug!(%error, "connection ended");
+            error.is_parse()
         }
+    };
+    if was_sending {
+        linger(connection.into_parts().io.into_inner().into_socket()).await;
     }
 }
 

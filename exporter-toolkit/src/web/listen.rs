@@ -34,7 +34,9 @@ impl Listener {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 // Small chunks of a stream should not wait for the client's acknowledgement.
-                stream.set_nodelay(true)?;
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "small chunks may be delayed");
+                }
                 Ok(Socket::Tcp(stream))
             }
             Self::Unix(listener, _) => Ok(Socket::Unix(listener.accept().await?.0)),

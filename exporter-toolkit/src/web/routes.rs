@@ -75,6 +75,7 @@ impl<S: Source> Front<S> {
             response.headers_mut().insert(name.clone(), value.clone());
         }
         if has_body {
+            answering.leaves_body();
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answering.sends_within(self.answer_limit);

@@ -24,6 +24,8 @@ struct Moment {
     phase: Phase,
     /// The connection's task, where it waits for a byte while a request is being answered.
     waiting: Option<Waker>,
+    /// Whether a request came with a body, which nobody reads.
+    unread: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,13 +45,18 @@ enum Phase {
 impl Life {
     pub(crate) fn new() -> Arc<Self> {
         let phase = Phase::Fresh { since: Instant::now() };
-        Arc::new(Self(Mutex::new(Moment { phase, waiting: None })))
+        Arc::new(Self(Mutex::new(Moment { phase, waiting: None, unread: false })))
     }
 
     /// A request has come. Its answer is handed over when the guard is dropped.
     pub(crate) fn answering(self: &Arc<Self>) -> Answering {
         self.moment().phase = Phase::Answering;
         Answering(Arc::clone(self))
+    }
+
+    /// Whether the client may still be sending what nobody reads.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.moment().unread
     }
 
     fn moment(&self) -> MutexGuard<'_, Moment> {
@@ -71,6 +78,11 @@ impl Life {
 pub(crate) struct Answering(Arc<Life>);
 
 impl Answering {
+    /// The request has a body that will not be read.
+    pub(crate) fn leaves_body(&self) {
+        self.0.moment().unread = true;
+    }
+
     /// The answer is ready; its last byte must be gone after `limit`.
     pub(crate) fn sends_within(&self, limit: Duration) {
         self.0.moment().phase = Phase::Sending { until: Instant::now() + limit };
@@ -188,6 +200,8 @@ impl Watched {
         let stall = *self.stalled.get_or_insert_with(Instant::now) + limits.stall;
         let deadline = match self.life.moment().phase {
             Phase::Sending { until } => stall.min(until),
+            // hyper holds the end of the answer itself.
+            Phase::Idle { since } => stall.min(since + limits.answer),
             _ => stall,
         };
         if !self.writing.rings(deadline, cx) {

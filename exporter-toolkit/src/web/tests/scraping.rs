@@ -181,6 +181,19 @@ async fn a_request_with_a_body_is_answered_and_the_connection_closed() {
 }
 
 #[tokio::test]
+async fn a_client_that_sends_a_long_body_still_reads_its_answer() {
+    let server = started(&[]);
+    let mut stream = connect(server.address()).await;
+    let head = "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..10 {
+        stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(receive(&mut stream, true).await.unwrap().status, 405);
+}
+
+#[tokio::test]
 async fn a_client_of_http_1_0_gets_its_answer_and_the_end() {
     let server = started(&[]);
     let mut stream = connect(server.address()).await;
