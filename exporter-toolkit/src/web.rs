@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use sd_notify::NotifyState;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
 
 pub use answer::{Answer, BLOCK_BYTES, Block, cut};
 pub use body::{Body, StreamError};
@@ -86,7 +87,9 @@ impl Server {
     /// given. Must be called inside a tokio runtime.
     pub fn bind(options: WebOptions, default: &str) -> Result<Self, ServeError> {
         let stats = Arc::<Stats>::default();
-        let (file, recheck) = (options.config_file.clone(), options.limits.recheck);
+        // An empty name is the peer's way to say none.
+        let file = options.config_file.clone().filter(|file| !file.as_os_str().is_empty());
+        let recheck = options.limits.recheck;
         let keeper = Arc::new(Keeper::open(file, recheck, Arc::clone(&stats))?);
         let listeners = listen::open(&options, default)?;
         Ok(Self { options, listeners, keeper, stats, reload: Reload::default() })
@@ -117,9 +120,10 @@ impl Server {
         let places = self.options.max_connections.get();
         let hub = Arc::new(self.hub(&source, watching));
         let tls = self.keeper.current().tls.is_some();
+        let mut accepting = JoinSet::new();
         for listener in self.listeners {
             tracing::info!(address = %listener, tls, "Listening on");
-            tokio::spawn(connection::accept(Arc::clone(&hub), listener));
+            accepting.spawn(connection::accept(Arc::clone(&hub), listener));
         }
         notify(&[NotifyState::Ready]);
         tokio::select! {
@@ -128,8 +132,11 @@ impl Server {
         }
         notify(&[NotifyState::Stopping]);
         stage.send_replace(Stage::Draining);
-        let empty = hub.places.acquire_many(places);
-        if tokio::time::timeout(self.options.limits.drain, empty).await.is_err() {
+        let drained = async {
+            while accepting.join_next().await.is_some() {}
+            hub.places.acquire_many(places).await.is_ok()
+        };
+        if tokio::time::timeout(self.options.limits.drain, drained).await.is_err() {
             tracing::warn!("answers that were not finished in time are cut off");
         }
         stage.send_replace(Stage::Ended);

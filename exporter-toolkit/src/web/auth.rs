@@ -168,6 +168,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_header_makes_it_panic(bytes: Vec<u8>, text in "[A-Za-z0-9+/=]{0,40}") {
+            let _any = HeaderValue::from_bytes(&bytes).ok().as_ref().and_then(credentials);
+            let header = HeaderValue::from_str(&format!("Basic {text}")).unwrap();
+            let _any = credentials(&header);
+        }
+    }
+
     #[test]
     fn digests_differ_where_name_and_password_are_cut_differently() {
         let users = HashMap::from([("a".to_owned(), Secret("$2y$04$x".to_owned()))]);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::InvalidMessage;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use super::config::Keeper;
 use super::listen::Listener;
@@ -134,25 +134,31 @@ async fn serve<S: Source>(hub: Arc<Hub<S>>, socket: Socket, place: OwnedSemaphor
 /// The connection as it is, or inside TLS where that is configured; `None` where the handshake fails.
 async fn secured<S>(hub: &Hub<S>, socket: Socket) -> Option<Socket> {
     let Some(acceptor) = hub.keeper.current().tls.clone() else { return Some(socket) };
-    let handshake = acceptor.accept(socket).into_fallible();
-    let refusal = match tokio::time::timeout(hub.around.limits.handshake, handshake).await {
-        Ok(Ok(stream)) => return Some(Socket::Tls(Box::new(stream))),
-        Ok(Err(refusal)) => Some(refusal),
-        Err(_) => None,
-    };
-    hub.around.stats.handshake_errors.one();
-    match refusal {
-        Some((error, socket)) if is_plain_http(&error) => explain_https(socket).await,
-        Some((error, _)) => tracing::debug!(%error, "TLS handshake failed"),
-        None => tracing::debug!("TLS handshake took too long"),
+    let handshake =
+        tokio::time::timeout(hub.around.limits.handshake, shake_hands(acceptor, socket));
+    match handshake.await {
+        Ok(Ok(socket)) => return Some(socket),
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
     }
+    hub.around.stats.handshake_errors.one();
     None
 }
 
-/// Whether the first bytes were no TLS record at all.
-fn is_plain_http(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+async fn shake_hands(acceptor: TlsAcceptor, socket: Socket) -> io::Result<Socket> {
+    if !speaks_tls(&socket).await {
+        explain_https(socket).await;
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the client does not speak TLS"));
+    }
+    let stream = acceptor.accept(socket).await?;
+    Ok(Socket::Tls(Box::new(stream)))
+}
+
+/// The first byte of TLS is the record type `handshake`, 22 (RFC 8446, section 5.1), which is no letter of HTTP.
+async fn speaks_tls(socket: &Socket) -> bool {
+    let Socket::Tcp(stream) = socket else { return true };
+    let mut first = [0];
+    !matches!((stream.peek(&mut first).await, first), (Ok(1), [byte]) if byte != 22)
 }
 
 /// Tells a client without TLS in its own protocol what it did wrong.
@@ -174,7 +180,7 @@ async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
     let watched = Watched::new(socket, Arc::clone(&life), Arc::clone(&hub.around));
     let service = service_fn(|request| {
         let hub = Arc::clone(hub);
-        let answering = life.answering(hub.around.limits.answer);
+        let answering = life.answering();
         async move { Ok::<_, Infallible>(hub.front.answer(request, answering).await) }
     });
     let mut http = http1::Builder::new();
@@ -189,11 +195,15 @@ async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
             (&mut connection).await
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "connection ended");
-        if error.is_parse() {
-            linger(connection.into_parts().io.into_inner().into_socket()).await;
+    let was_sending = match outcome {
+        Ok(()) => life.has_unread(),
+        Err(error) => {
+            tracing::debug!(%error, "connection ended");
+            error.is_parse()
         }
+    };
+    if was_sending {
+        linger(connection.into_parts().io.into_inner().into_socket()).await;
     }
 }
 

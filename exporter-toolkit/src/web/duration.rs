@@ -55,6 +55,13 @@ mod tests {
         assert_eq!(parse_duration("2us"), parse_duration("2µs"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text: String, close in "[0-9.hmsnuµ]{0,12}") {
+            let _any = (parse_duration(&text), parse_duration(&close));
+        }
+    }
+
     #[test]
     fn what_is_no_duration_is_refused_with_an_example() {
         for text in

@@ -34,7 +34,9 @@ impl Listener {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 // Small chunks of a stream should not wait for the client's acknowledgement.
-                stream.set_nodelay(true)?;
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "small chunks may be delayed");
+                }
                 Ok(Socket::Tcp(stream))
             }
             Self::Unix(listener, _) => Ok(Socket::Unix(listener.accept().await?.0)),
@@ -237,6 +239,13 @@ mod tests {
             ("[fe80::1%eth0]:9100", "fe80::1%eth0"),
         ] {
             assert_eq!(parsed(text), Ok(Address::Host(host.to_owned(), 9100)), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_address_makes_it_panic(text: String, close in "(unix:)?[\\[\\]:/0-9a-z,=]{0,20}") {
+            let _any = (Address::parse(&text).is_ok(), Address::parse(&close).is_ok());
         }
     }
 

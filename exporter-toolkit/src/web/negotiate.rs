@@ -88,10 +88,12 @@ fn thousandths(text: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn with(name: HeaderName, values: &[&'static str]) -> HeaderMap {
-        let pair = |value: &&'static str| (name.clone(), http::HeaderValue::from_static(value));
+        let pair = |value: &&'static str| (name.clone(), HeaderValue::from_static(value));
         values.iter().map(pair).collect()
     }
 
@@ -140,6 +142,17 @@ mod tests {
         assert_eq!(chosen("text/plain, application/openmetrics-text"), Format::Text);
         assert_eq!(chosen("application/openmetrics-text, text/plain"), Format::OpenMetrics);
         assert_eq!(chosen("application/openmetrics-text;q=x"), Format::Text);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_makes_it_panic(bytes: Vec<u8>, text in "[a-z/*;=,q.0-9\" ]{0,60}") {
+            for value in [HeaderValue::from_bytes(&bytes), HeaderValue::from_str(&text)] {
+                let pair = |name: HeaderName| Some((name, value.as_ref().ok()?.clone()));
+                let headers = [ACCEPT, ACCEPT_ENCODING].into_iter().filter_map(pair).collect();
+                let _any = (format(&headers), gzip(&headers));
+            }
+        }
     }
 
     #[test]

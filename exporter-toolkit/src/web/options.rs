@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 
 use super::duration::parse_duration;
 
@@ -26,8 +27,8 @@ pub struct WebOptions {
     pub systemd_socket: bool,
 
     /// File that turns on TLS, client certificates, basic auth, response headers or a rate limit, in the format of
-    /// Prometheus' exporter-toolkit. It and the certificates it names are read again when they change.
-    #[arg(long = "web.config.file", value_name = "FILE")]
+    /// Prometheus' exporter-toolkit. It and the certificates it names are read again when they change. An empty name is none.
+    #[arg(long = "web.config.file", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub config_file: Option<PathBuf>,
 
     /// Path under which the metrics are found.
@@ -62,7 +63,7 @@ pub struct Limits {
     pub idle: Duration,
     /// For a client that takes no byte of its answer.
     pub stall: Duration,
-    /// From a request to the last byte of its answer, however steadily the client reads.
+    /// From the first byte of an answer to its last, however steadily the client reads.
     pub answer: Duration,
     /// For open answers when the process ends.
     pub drain: Duration,

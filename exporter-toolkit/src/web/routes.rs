@@ -36,6 +36,7 @@ pub(crate) struct Front<S> {
     stats: Arc<Stats>,
     telemetry_path: String,
     scrape_timeout: Duration,
+    answer_limit: Duration,
 }
 
 impl<S: Source> Front<S> {
@@ -53,6 +54,7 @@ impl<S: Source> Front<S> {
             stats,
             telemetry_path: options.telemetry_path.clone(),
             scrape_timeout: options.scrape_timeout,
+            answer_limit: options.limits.answer,
         }
     }
 
@@ -73,8 +75,10 @@ impl<S: Source> Front<S> {
             response.headers_mut().insert(name.clone(), value.clone());
         }
         if has_body {
+            answering.leaves_body();
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        answering.sends_within(self.answer_limit);
         response.body_mut().hold(answering);
         response
     }

@@ -15,7 +15,7 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 use tokio_rustls::TlsAcceptor;
 
 use super::config::{ClientAuth, ConfigError, Files, Tls};
-use clients::Clients;
+use clients::{Clients, Issuer};
 use names::Version;
 
 /// Scrapers keep their connections, so few sessions are ever resumed.
@@ -30,7 +30,11 @@ impl Tls {
             || self.key_file.is_some()
             || self.client_ca.is_some()
             || self.client_ca_file.is_some()
-            || self.client_auth_type != ClientAuth::NoClientCert
+            || self.client_auth() != ClientAuth::NoClientCert
+    }
+
+    fn client_auth(&self) -> ClientAuth {
+        self.client_auth_type.unwrap_or_default()
     }
 }
 
@@ -133,50 +137,53 @@ impl<'a> Reader<'a> {
         &mut self,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Option<Arc<dyn ClientCertVerifier>>, ConfigError> {
-        let policy = self.tls.client_auth_type;
         let authority = self.authority()?;
         let names = self.tls.client_allowed_sans.clone();
-        if policy == ClientAuth::NoClientCert {
-            return match (authority, names) {
-                (None, None) => Ok(None),
-                (Some(_), _) => Err(self.wrong(
-                    "a client CA without client_auth_type checks nobody: set it to RequireAndVerifyClientCert",
-                )),
-                (_, Some(_)) => Err(self.wrong(
-                    "client_allowed_sans without client_auth_type checks nobody: set it to RequireAndVerifyClientCert",
-                )),
-            };
-        }
-        let verifies = matches!(
-            policy,
-            ClientAuth::VerifyClientCertIfGiven | ClientAuth::RequireAndVerifyClientCert
-        );
-        let issuer = match authority {
-            Some(roots) if verifies => Some(self.issuer(roots, provider)?),
-            None if verifies => {
-                return Err(self.wrong(format!("{policy:?} needs client_ca_file or client_ca")));
+        let mandatory = match self.tls.client_auth() {
+            ClientAuth::NoClientCert => {
+                let set =
+                    [("client CA", authority.is_some()), ("client_allowed_sans", names.is_some())];
+                return match set.iter().find(|(_, is_set)| *is_set) {
+                    None => Ok(None),
+                    Some((key, _)) => Err(self.wrong(format!(
+                        "{key} without client_auth_type checks nobody: set it to RequireAndVerifyClientCert"
+                    ))),
+                };
             }
-            _ => None,
+            ClientAuth::RequestClientCert | ClientAuth::VerifyClientCertIfGiven => false,
+            ClientAuth::RequireAnyClientCert | ClientAuth::RequireAndVerifyClientCert => true,
         };
         Ok(Some(Arc::new(Clients {
-            issuer,
+            issuer: self.issuer(authority, provider)?,
             names: names.map(|names| names.into_iter().collect()),
-            mandatory: matches!(
-                policy,
-                ClientAuth::RequireAnyClientCert | ClientAuth::RequireAndVerifyClientCert
-            ),
+            mandatory,
             provider: Arc::clone(provider),
         })))
     }
 
+    /// Without a CA Go takes the system's, which are about servers; here such a certificate is refused.
     fn issuer(
         &self,
-        roots: RootCertStore,
+        authority: Option<RootCertStore>,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-            .build()
-            .map_err(|error| self.wrong(format!("client CA: {error}")))
+    ) -> Result<Issuer, ConfigError> {
+        match (self.tls.client_auth(), authority) {
+            (ClientAuth::VerifyClientCertIfGiven, None) => {
+                tracing::warn!("client certificates will be refused: there is no client_ca_file");
+                Ok(Issuer::Unknown)
+            }
+            (ClientAuth::RequireAndVerifyClientCert, None) => {
+                Err(self.wrong("RequireAndVerifyClientCert needs client_ca_file or client_ca"))
+            }
+            (
+                ClientAuth::VerifyClientCertIfGiven | ClientAuth::RequireAndVerifyClientCert,
+                Some(roots),
+            ) => WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+                .build()
+                .map(Issuer::Authority)
+                .map_err(|error| self.wrong(format!("client CA: {error}"))),
+            _ => Ok(Issuer::Anybody),
+        }
     }
 
     /// The client CA, where one is named.

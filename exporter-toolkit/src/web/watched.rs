@@ -24,6 +24,8 @@ struct Moment {
     phase: Phase,
     /// The connection's task, where it waits for a byte while a request is being answered.
     waiting: Option<Waker>,
+    /// Whether a request came with a body, which nobody reads.
+    unread: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,19 +37,26 @@ enum Phase {
     /// A request's head is arriving.
     Asking { since: Instant },
     /// A request is being answered.
-    Answering { until: Instant },
+    Answering,
+    /// Its answer is being sent.
+    Sending { until: Instant },
 }
 
 impl Life {
     pub(crate) fn new() -> Arc<Self> {
         let phase = Phase::Fresh { since: Instant::now() };
-        Arc::new(Self(Mutex::new(Moment { phase, waiting: None })))
+        Arc::new(Self(Mutex::new(Moment { phase, waiting: None, unread: false })))
     }
 
-    /// A request has come; its answer must be gone after `limit`. It is, when the guard is dropped.
-    pub(crate) fn answering(self: &Arc<Self>, limit: Duration) -> Answering {
-        self.moment().phase = Phase::Answering { until: Instant::now() + limit };
+    /// A request has come. Its answer is handed over when the guard is dropped.
+    pub(crate) fn answering(self: &Arc<Self>) -> Answering {
+        self.moment().phase = Phase::Answering;
         Answering(Arc::clone(self))
+    }
+
+    /// Whether the client may still be sending what nobody reads.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.moment().unread
     }
 
     fn moment(&self) -> MutexGuard<'_, Moment> {
@@ -57,7 +66,7 @@ impl Life {
     /// What the connection does; who asks because no byte came is woken when an answer is done.
     fn phase_of_silence(&self, cx: &Context<'_>) -> Phase {
         let mut moment = self.moment();
-        if matches!(moment.phase, Phase::Answering { .. }) {
+        if matches!(moment.phase, Phase::Answering | Phase::Sending { .. }) {
             moment.waiting = Some(cx.waker().clone());
         }
         moment.phase
@@ -67,6 +76,18 @@ impl Life {
 /// An answer that is not yet handed to the connection.
 #[derive(Debug)]
 pub(crate) struct Answering(Arc<Life>);
+
+impl Answering {
+    /// The request has a body that will not be read.
+    pub(crate) fn leaves_body(&self) {
+        self.0.moment().unread = true;
+    }
+
+    /// The answer is ready; its last byte must be gone after `limit`.
+    pub(crate) fn sends_within(&self, limit: Duration) {
+        self.0.moment().phase = Phase::Sending { until: Instant::now() + limit };
+    }
+}
 
 impl Drop for Answering {
     /// From here on the connection counts as idle, and hyper may not look at it again by itself.
@@ -131,7 +152,7 @@ impl Watched {
         let (deadline, idle) = match self.life.phase_of_silence(cx) {
             Phase::Fresh { since } | Phase::Asking { since } => (since + limits.request, false),
             Phase::Idle { since } => (since + limits.idle, true),
-            Phase::Answering { .. } => return Poll::Pending,
+            Phase::Answering | Phase::Sending { .. } => return Poll::Pending,
         };
         self.deaf = idle && self.unsent;
         if idle && !self.unsent && self.poll_wanted(cx) {
@@ -161,7 +182,7 @@ impl Watched {
         moment.phase = match moment.phase {
             Phase::Fresh { since } => Phase::Asking { since },
             Phase::Idle { .. } => Phase::Asking { since: Instant::now() },
-            same @ (Phase::Asking { .. } | Phase::Answering { .. }) => same,
+            same => same,
         };
     }
 
@@ -178,7 +199,9 @@ impl Watched {
         let limits = &self.around.limits;
         let stall = *self.stalled.get_or_insert_with(Instant::now) + limits.stall;
         let deadline = match self.life.moment().phase {
-            Phase::Answering { until } => stall.min(until),
+            Phase::Sending { until } => stall.min(until),
+            // hyper holds the end of the answer itself.
+            Phase::Idle { since } => stall.min(since + limits.answer),
             _ => stall,
         };
         if !self.writing.rings(deadline, cx) {

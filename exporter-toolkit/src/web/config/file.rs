@@ -36,7 +36,7 @@ pub(crate) struct Tls {
     pub(crate) cert_file: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) client_ca_file: Option<PathBuf>,
-    pub(crate) client_auth_type: ClientAuth,
+    pub(crate) client_auth_type: Option<ClientAuth>,
     pub(crate) client_allowed_sans: Option<Vec<String>>,
     pub(crate) min_version: Option<Version>,
     pub(crate) max_version: Option<Version>,
@@ -50,7 +50,6 @@ pub(crate) struct Tls {
 pub(crate) enum ClientAuth {
     /// No certificate is asked for.
     #[default]
-    #[serde(alias = "")]
     NoClientCert,
     /// A certificate is asked for and may be any or none.
     RequestClientCert,

@@ -1,13 +1,14 @@
 //! Clients that are slow, many, greedy or gone, and the end of the process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::agent::{Running, exposition, options, start, started};
+use super::agent::{Agent, Running, exposition, options, start, started};
 use super::client::{ask, connect, fetch, get, is_closed, receive};
-use crate::web::WebOptions;
+use crate::web::{WebOptions, serve};
 
 /// Waits until it is so; the test runner's patience is the limit.
 async fn until(condition: impl Fn() -> bool) {
@@ -110,7 +111,8 @@ async fn while_no_connection_is_idle_a_new_one_waits() {
 
 #[tokio::test]
 async fn a_thousand_connections_are_all_answered() {
-    let server = started(&[]);
+    // Only idle connections that leave in time make room here.
+    let server = limited(&[], |options| options.limits.request = Duration::from_hours(1));
     let address = server.address();
     let clients: Vec<_> = (0..1000)
         .map(|_| {
@@ -212,12 +214,21 @@ async fn a_reload_reaches_the_agent() {
 async fn a_unix_socket_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("agent.sock");
-    let server = limited(&[], |options| {
+    let mut server = limited(&[], |options| {
         options.listen_addresses = vec![format!("unix:{}", path.display())];
     });
     assert!(server.addresses.is_empty());
     let mut stream = UnixStream::connect(&path).await.unwrap();
     assert_eq!(ask(&mut stream, "GET /metrics HTTP/1.1").await.text(), exposition(1));
+    server.stop();
+    server.ended().await;
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_server_in_one_step_ends_with_its_shutdown() {
+    let agent = Arc::new(Agent::default());
+    serve(agent, options(&[]), ":0", std::future::ready(())).await.unwrap();
 }
 
 #[tokio::test]

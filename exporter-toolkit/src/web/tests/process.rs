@@ -55,6 +55,29 @@ async fn a_socket_from_systemd_is_served() {
 }
 
 #[tokio::test]
+async fn systemd_is_told_what_happens() {
+    if is_inside() {
+        let mut server = started(&[]);
+        server.reload.request();
+        server.agent.reloaded.notified().await;
+        server.stop();
+        server.ended().await;
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let mut command = myself("web::tests::process::systemd_is_told_what_happens", "");
+    let _child = Ending(command.env("NOTIFY_SOCKET", &path).spawn().unwrap());
+    for expected in ["READY=1", "RELOADING=1\nMONOTONIC_USEC=", "READY=1", "STOPPING=1"] {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).await.unwrap();
+        let told = std::str::from_utf8(&buffer[..length]).unwrap();
+        assert!(told.starts_with(expected), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_process_out_of_file_descriptors_serves_again_once_it_has_some() {
     if !is_inside() {
         let test =

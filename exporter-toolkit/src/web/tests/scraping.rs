@@ -15,6 +15,12 @@ fn unpacked(body: &[u8]) -> String {
 }
 
 #[tokio::test]
+async fn an_empty_config_file_name_is_none() {
+    let server = started(&["--web.config.file="]);
+    assert_eq!(get(server.address(), "/metrics").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_scrape_is_answered_with_type_and_length() {
     let server = started(&[]);
     let answer = get(server.address(), "/metrics").await;
@@ -172,6 +178,19 @@ async fn a_request_with_a_body_is_answered_and_the_connection_closed() {
     let answer = ask(&mut stream, "GET /metrics HTTP/1.1\r\nContent-Length: 100000000").await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     assert!(is_closed(&mut stream).await);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_a_long_body_still_reads_its_answer() {
+    let server = started(&[]);
+    let mut stream = connect(server.address()).await;
+    let head = "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..10 {
+        stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(receive(&mut stream, true).await.unwrap().status, 405);
 }
 
 #[tokio::test]

@@ -11,10 +11,19 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-/// Checks a client's certificate: its issuer where `issuer` is given, its names where `names` are.
+/// Who must have signed a client's certificate.
+#[derive(Debug)]
+pub(super) enum Issuer {
+    Anybody,
+    Authority(Arc<dyn ClientCertVerifier>),
+    /// There is no authority, so a certificate that is given is refused.
+    Unknown,
+}
+
+/// Checks a client's certificate: its issuer, and its names where `names` are given.
 #[derive(Debug)]
 pub(super) struct Clients {
-    pub(super) issuer: Option<Arc<dyn ClientCertVerifier>>,
+    pub(super) issuer: Issuer,
     pub(super) names: Option<HashSet<String>>,
     pub(super) mandatory: bool,
     pub(super) provider: Arc<CryptoProvider>,
@@ -26,7 +35,10 @@ impl ClientCertVerifier for Clients {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.issuer.as_ref().map_or(&[], |issuer| issuer.root_hint_subjects())
+        match &self.issuer {
+            Issuer::Authority(verifier) => verifier.root_hint_subjects(),
+            Issuer::Anybody | Issuer::Unknown => &[],
+        }
     }
 
     fn verify_client_cert(
@@ -35,8 +47,12 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if let Some(issuer) = &self.issuer {
-            issuer.verify_client_cert(certificate, intermediates, now)?;
+        match &self.issuer {
+            Issuer::Anybody => {}
+            Issuer::Authority(verifier) => {
+                verifier.verify_client_cert(certificate, intermediates, now)?;
+            }
+            Issuer::Unknown => return Err(CertificateError::UnknownIssuer.into()),
         }
         if let Some(allowed) = &self.names
             && !names(certificate)?.any(|name| allowed.contains(&name))
