@@ -69,7 +69,7 @@ const V4: [&str; 59] = [
 
 impl Collector for Nfs {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        self.counters.read(self.file.read_str()?)?;
+        let verdict = self.counters.read(self.file.read_str()?);
         let counters = &self.counters;
         let mut packets = out.family(&PACKETS);
         packets.maybe("udp", counters.get("net", 1));
@@ -90,6 +90,6 @@ impl Collector for Nfs {
         for (method, count) in V4.iter().zip(padded).filter(|_| !calls.is_empty()) {
             requests.sample(("4", *method), count);
         }
-        Ok(())
+        verdict
     }
 }

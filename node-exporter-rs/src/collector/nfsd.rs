@@ -133,7 +133,7 @@ struct Nfsd {
 
 impl Collector for Nfsd {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        self.counters.read(self.file.read_str()?)?;
+        let verdict = self.counters.read(self.file.read_str()?);
         let counters = &self.counters;
         for (family, word, place) in COUNTERS {
             out.family(family).maybe((), counters.get(word, place));
@@ -148,7 +148,7 @@ impl Collector for Nfsd {
             errors.maybe(error, counters.get("rpc", place));
         }
         write_requests(counters, out);
-        Ok(())
+        verdict
     }
 }
 

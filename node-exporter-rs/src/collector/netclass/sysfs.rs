@@ -71,6 +71,7 @@ impl Sysfs {
             self.take(&entry);
         }
         self.devices.retain(|device| device.listed);
+        self.devices.sort_by(|a, b| a.interface.name.as_str().cmp(&b.interface.name));
         Ok(())
     }
 
