@@ -50,7 +50,7 @@ static SEARCH_RESTART: Gauge<0> = Gauge::new(
     [],
 );
 
-/// The columns by their names in the file's header (`ct_cpu_seq_show` of net/netfilter/nf_conntrack_standalone.c).
+/// The columns by their names in the file's header (`ct_cpu_seq_show` of `net/netfilter/nf_conntrack_standalone.c`).
 static COLUMNS: [(&str, &Gauge<0>); 8] = [
     ("found", &FOUND),
     ("invalid", &INVALID),

@@ -35,7 +35,7 @@ static OUT_BYTES: Counter<0> = Counter::new(
     [],
 );
 
-/// The totals in the order of their columns (`ip_vs_stats_show` of net/netfilter/ipvs/ip_vs_ctl.c).
+/// The totals in the order of their columns (`ip_vs_stats_show` of `net/netfilter/ipvs/ip_vs_ctl.c`).
 static TOTALS: [&Counter<0>; 5] =
     [&CONNECTIONS, &IN_PACKETS, &OUT_PACKETS, &IN_BYTES, &OUT_BYTES];
 
@@ -57,8 +57,9 @@ static WEIGHT: Gauge<6> = Gauge::new(
     ALL_LABELS,
 );
 
+type OfCounts = fn(&Counts) -> u64;
 /// The families whose labels the flag chooses.
-static BACKENDS: [(&Gauge<6>, fn(&Counts) -> u64); 3] = [
+static BACKENDS: [(&Gauge<6>, OfCounts); 3] = [
     (&ACTIVE, |counts| counts.active),
     (&INACTIVE, |counts| counts.inactive),
     (&WEIGHT, |counts| counts.weight),
@@ -129,7 +130,7 @@ fn totals(text: Text<'_>) -> Result<[u64; TOTALS.len()], CollectError> {
 
 /// Sorts the backends and makes those that are one series one.
 fn sum_alike(backends: &mut Vec<(Backend, Counts)>) {
-    backends.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    backends.sort_unstable_by_key(|(backend, _)| *backend);
     backends.dedup_by(|(later, more), (first, sum)| {
         let same = later == first;
         if same {
