@@ -69,6 +69,11 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
+/// An attribute's value that is a number of four bytes.
+pub(super) fn u32_of(value: &[u8]) -> Option<u32> {
+    u32_at(value, 0)
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
@@ -290,7 +295,9 @@ mod tests {
 
     #[test]
     fn attributes_come_with_their_types_and_without_their_padding() {
-        let bytes = [attribute_bytes(3, b"eth0\0"), attribute_bytes(0x8000 | 52, b"")].concat();
+        let bytes =
+            [attribute_bytes(3, b"eth0\0"), attribute_bytes(0x8000 | attribute::PROP_LIST, b"")]
+                .concat();
         let found: Vec<_> = Attributes::new(&bytes).collect();
         assert_eq!(found, [(3, b"eth0\0".as_slice()), (52, b"".as_slice())]);
     }

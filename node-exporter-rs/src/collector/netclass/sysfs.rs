@@ -71,23 +71,27 @@ impl Sysfs {
             self.take(&entry);
         }
         self.devices.retain(|device| device.listed);
-        self.devices.sort_by(|a, b| a.interface.name.as_str().cmp(&b.interface.name));
         Ok(())
     }
 
+    /// Marks the device of that name as listed; devices are sorted by name.
     fn take(&mut self, entry: &std::fs::DirEntry) {
         let name = DeviceName::new(entry.file_name().as_bytes());
         if self.ignored.is_match(&name) {
             return;
         }
-        let same = self.devices.iter_mut().find(|device| device.interface.name == name);
-        match same {
-            Some(device) if device.inode == entry.ino() => device.listed = true,
-            // Two names that are one after bytes were replaced: the first stays.
-            Some(device) if device.listed => {}
-            Some(device) => *device = Device::new(name, entry),
-            None => self.devices.push(Device::new(name, entry)),
+        let place = self.devices.binary_search_by(|device| device.interface.name.cmp(&name));
+        let at = match place {
+            Ok(at) => at,
+            Err(at) => return self.devices.insert(at, Device::new(name, entry)),
+        };
+        let device = &mut self.devices[at];
+        if device.inode == entry.ino() {
+            device.listed = true;
+        } else if !device.listed {
+            *device = Device::new(name, entry);
         }
+        // Else two names are one after bytes were replaced: the first stays.
     }
 }
 
