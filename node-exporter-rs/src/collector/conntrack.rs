@@ -14,7 +14,7 @@ static LIMIT: Gauge<0> = Gauge::new(
 );
 static FOUND: Gauge<0> = Gauge::new(
     "node_nf_conntrack_stat_found",
-    "Lookups that found their connection, since boot; recent kernels count them rarely.",
+    "Lookups that found their connection, since boot.",
     [],
 );
 static INVALID: Gauge<0> = Gauge::new(

@@ -10,12 +10,12 @@ use crate::host::KeptFile;
 
 static PACKETS: Counter<1> = Counter::new(
     "node_nfs_packets_total",
-    "Network packets of the NFS client; recent kernels do not count them.",
+    "Network packets of the NFS client; kernels that do not count them say 0.",
     ["protocol"],
 );
 static CONNECTIONS: Counter<0> = Counter::new(
     "node_nfs_connections_total",
-    "TCP connections of the NFS client; recent kernels do not count them.",
+    "TCP connections of the NFS client; kernels that do not count them say 0.",
     [],
 );
 static RPCS: Counter<0> = Counter::new("node_nfs_rpcs_total", "Calls made to NFS servers.", []);

@@ -40,12 +40,12 @@ static THREADS: Gauge<0> =
     Gauge::new("node_nfsd_server_threads", "Threads of the NFS server.", []);
 static CACHE_SIZE: Gauge<0> = Gauge::new(
     "node_nfsd_read_ahead_cache_size_blocks",
-    "Entries that the server's cache of read-ahead states has room for; kernels since 5.4 have none.",
+    "Entries that the server's cache of read-ahead states has room for; kernels without that cache say 0.",
     [],
 );
 static CACHE_NOT_FOUND: Counter<0> = Counter::new(
     "node_nfsd_read_ahead_cache_not_found_total",
-    "Reads that found no entry in the cache of read-ahead states; kernels since 5.4 have none.",
+    "Reads that found no entry in the cache of read-ahead states; kernels without that cache say 0.",
     [],
 );
 static PACKETS: Counter<1> = Counter::new(
