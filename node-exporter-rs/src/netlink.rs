@@ -1,9 +1,10 @@
-//! A small synchronous client of rtnetlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses and neighbours.
+//! A small synchronous client of netlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses and neighbours.
 //!
 //! One request brings what would be a file read per interface. The socket and the memory stay from dump to dump, and
 //! messages are handed out borrowed, so a dump allocates nothing.
 
 mod device;
+mod ethtool;
 mod message;
 
 use std::io;
@@ -11,16 +12,15 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::netlink::{GENERIC, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 pub use device::{DeviceName, DeviceNames};
+pub use ethtool::{LinkMode, LinkModes};
 pub use message::{Address, Attributes, LINK_STATS64_LEN, Link, LinkStats, Neighbour, attribute};
 use message::{Fate, Messages};
 
-/// Protocol 0, which is rustix's `None`.
-const NETLINK_ROUTE: Option<rustix::net::Protocol> = None;
 /// The kernel makes the parts of a dump at most this large (`netlink_recvmsg` caps its guess at 32 KiB).
 const PART: usize = 32 << 10;
 /// A single message that is larger is refused.
@@ -85,9 +85,11 @@ pub enum Step<'a> {
     Message(&'a [u8]),
 }
 
-/// An rtnetlink socket, opened with the first dump and after every failure.
+/// A netlink socket, opened with the first dump and after every failure; by default one of rtnetlink.
 #[derive(Debug, Default)]
 pub struct Client {
+    /// `None` is protocol 0, which is rtnetlink.
+    protocol: Option<Protocol>,
     socket: Option<OwnedFd>,
     sequence: u32,
     buffer: Vec<u8>,
@@ -100,6 +102,11 @@ enum End {
 }
 
 impl Client {
+    /// A socket of generic netlink.
+    pub(crate) fn generic() -> Self {
+        Self { protocol: Some(GENERIC), ..Self::default() }
+    }
+
     /// Hands out a whole, consistent dump: one that a change interrupts (`NLM_F_DUMP_INTR`) is begun anew.
     ///
     /// Bounded by five seconds, as far as the kernel lets go: it may hold the caller where another has its lock.
@@ -133,7 +140,7 @@ impl Client {
         self.sequence = self.sequence.wrapping_add(1);
         let socket = match self.socket.take() {
             Some(socket) => socket,
-            None => open()?,
+            None => open(self.protocol)?,
         };
         let socket = self.socket.insert(socket);
         rustix::net::send(&*socket, request.numbered(self.sequence).bytes(), SendFlags::empty())?;
@@ -159,10 +166,10 @@ impl Client {
 }
 
 /// Connected to the kernel (port 0), so that no other process can send to it.
-fn open() -> io::Result<OwnedFd> {
+fn open(protocol: Option<Protocol>) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC;
     let socket =
-        rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, NETLINK_ROUTE)?;
+        rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
     rustix::net::connect(&socket, &SocketAddrNetlink::new(0, 0))?;
     set_socket_timeout(&socket, Timeout::Recv, Some(PART_TIMEOUT))?;
     Ok(socket)

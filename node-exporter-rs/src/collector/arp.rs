@@ -76,11 +76,14 @@ impl Collector for Arp {
                 }
             };
         if !answered {
-            let text = self.file.read_str()?;
-            for line in text.lines().skip(1) {
-                let device = device(line)
-                    .ok_or_else(|| text.wrong("six columns expected, the last a device", line))?;
-                add(&mut self.counts, DeviceName::new(device.as_bytes()), 1);
+            let bytes = self.file.read()?;
+            for line in bytes.split(|&byte| byte == b'\n').skip(1).filter(|line| !line.is_empty()) {
+                let Some(device) = device(line) else {
+                    let line = String::from_utf8_lossy(line).into_owned();
+                    let problem = "six columns expected, the last a device";
+                    return Err(CollectError::parse(self.file.path(), problem, &line));
+                };
+                add(&mut self.counts, DeviceName::new(device), 1);
             }
         }
         let mut entries = out.family(&ENTRIES);
@@ -129,8 +132,8 @@ fn add<K: Ord>(counts: &mut Vec<(K, u64)>, key: K, count: u64) {
 }
 
 /// The device of a line of `/proc/net/arp` (`arp_format_neigh_entry` of the kernel's net/ipv4/arp.c).
-fn device(line: &str) -> Option<&str> {
-    let mut columns = line.split_ascii_whitespace();
+fn device(line: &[u8]) -> Option<&[u8]> {
+    let mut columns = line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty());
     let device = columns.nth(5)?;
     columns.next().is_none().then_some(device)
 }
@@ -142,9 +145,10 @@ mod tests {
 
     #[test]
     fn a_line_of_six_columns_names_its_device_last() {
-        assert_eq!(device("192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0"), Some("eth0"));
-        assert_eq!(device("192.0.2.1 0x1 0x2 02:fc:00:00:00:05 *"), None);
-        assert_eq!(device("192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0 more"), None);
+        let line = b"192.0.2.1   0x1 0x2 02:fc:00:00:00:05 * eth\xff";
+        assert_eq!(device(line), Some(b"eth\xff".as_slice()));
+        assert_eq!(device(b"192.0.2.1 0x1 0x2 02:fc:00:00:00:05 *"), None);
+        assert_eq!(device(b"192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0 more"), None);
     }
 
     #[test]

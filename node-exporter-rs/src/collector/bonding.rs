@@ -39,7 +39,7 @@ struct Bonding {
 
 impl Collector for Bonding {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        let masters = self.masters.read_str()?;
+        let masters = String::from_utf8_lossy(self.masters.read()?);
         let mut bonds: Vec<(&str, usize, usize)> = Vec::new();
         for master in masters.split_ascii_whitespace() {
             let folder = self.host.sys("class/net").join(master);
@@ -66,7 +66,7 @@ impl Collector for Bonding {
     }
 }
 
-/// A port's link state; `None` where the port left the bond meanwhile. Kernels before 3.13 name its folder `slave_…`.
+/// A port's link state; `None` where the port left the bond meanwhile. Old kernels name its folder `slave_…`.
 fn state(bond: &Path, port: &str) -> Option<String> {
     let read = |prefix| {
         host::attribute(&bond.join(format!("{prefix}_{port}")).join("bonding_slave/mii_status"))

@@ -14,7 +14,7 @@ static LIMIT: Gauge<0> = Gauge::new(
 );
 static FOUND: Gauge<0> = Gauge::new(
     "node_nf_conntrack_stat_found",
-    "Lookups that found their connection, since boot; recent kernels count them rarely.",
+    "Lookups that found their connection, since boot.",
     [],
 );
 static INVALID: Gauge<0> = Gauge::new(
@@ -50,7 +50,7 @@ static SEARCH_RESTART: Gauge<0> = Gauge::new(
     [],
 );
 
-/// The columns by their names in the file's header (`ct_cpu_seq_show` of net/netfilter/nf_conntrack_standalone.c).
+/// The columns by their names in the file's header (`ct_cpu_seq_show` of `net/netfilter/nf_conntrack_standalone.c`).
 static COLUMNS: [(&str, &Gauge<0>); 8] = [
     ("found", &FOUND),
     ("invalid", &INVALID),

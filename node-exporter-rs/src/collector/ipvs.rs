@@ -4,7 +4,7 @@ mod backends;
 mod labels;
 
 use exporter_toolkit::name::MetricName;
-use exporter_toolkit::{Counter, Exposition, Kind};
+use exporter_toolkit::{Counter, Described, Exposition, Gauge, Kind};
 
 use self::backends::{Backend, Counts};
 use self::labels::BackendLabels;
@@ -35,27 +35,34 @@ static OUT_BYTES: Counter<0> = Counter::new(
     [],
 );
 
-/// The totals in the order of their columns (`ip_vs_stats_show` of net/netfilter/ipvs/ip_vs_ctl.c).
+/// The totals in the order of their columns (`ip_vs_stats_show` of `net/netfilter/ipvs/ip_vs_ctl.c`).
 static TOTALS: [&Counter<0>; 5] =
     [&CONNECTIONS, &IN_PACKETS, &OUT_PACKETS, &IN_BYTES, &OUT_BYTES];
 
+const ALL_LABELS: [&str; 6] =
+    ["local_address", "local_port", "remote_address", "remote_port", "proto", "local_mark"];
+static ACTIVE: Gauge<6> = Gauge::new(
+    "node_ipvs_backend_connections_active",
+    "Connections to the backend that are established.",
+    ALL_LABELS,
+);
+static INACTIVE: Gauge<6> = Gauge::new(
+    "node_ipvs_backend_connections_inactive",
+    "Connections to the backend that are in any other state.",
+    ALL_LABELS,
+);
+static WEIGHT: Gauge<6> = Gauge::new(
+    "node_ipvs_backend_weight",
+    "The backend's share of new connections, in proportion to the others' weights.",
+    ALL_LABELS,
+);
+
+type OfCounts = fn(&Counts) -> u64;
 /// The families whose labels the flag chooses.
-static BACKENDS: [(&str, &str, fn(&Counts) -> u64); 3] = [
-    (
-        "node_ipvs_backend_connections_active",
-        "Connections to the backend that are established.",
-        |counts| counts.active,
-    ),
-    (
-        "node_ipvs_backend_connections_inactive",
-        "Connections to the backend that are in any other state.",
-        |counts| counts.inactive,
-    ),
-    (
-        "node_ipvs_backend_weight",
-        "The backend's share of new connections, in proportion to the others' weights.",
-        |counts| counts.weight,
-    ),
+static BACKENDS: [(&Gauge<6>, OfCounts); 3] = [
+    (&ACTIVE, |counts| counts.active),
+    (&INACTIVE, |counts| counts.inactive),
+    (&WEIGHT, |counts| counts.weight),
 ];
 
 pub static SPEC: Spec = Spec {
@@ -63,13 +70,15 @@ pub static SPEC: Spec = Spec {
     enabled: true,
     about: "The kernel's load balancer, from /proc/net/ip_vs and ip_vs_stats.",
     flags: &[&LABELS],
-    families: &[&CONNECTIONS, &IN_PACKETS, &OUT_PACKETS, &IN_BYTES, &OUT_BYTES],
+    families: &[
+        &CONNECTIONS, &IN_PACKETS, &OUT_PACKETS, &IN_BYTES, &OUT_BYTES, &ACTIVE, &INACTIVE, &WEIGHT,
+    ],
     build: |setup| {
         Ok(Box::new(Ipvs {
             stats: setup.host.keep_proc("net/ip_vs_stats"),
             table: setup.host.keep_proc("net/ip_vs"),
             labels: setup.flags.get(&LABELS)?,
-            names: BACKENDS.map(|(name, ..)| MetricName::sanitize(&[name])),
+            names: BACKENDS.map(|(family, _)| MetricName::sanitize(&[family.name()])),
             backends: Vec::new(),
         }))
     },
@@ -95,8 +104,8 @@ impl Collector for Ipvs {
             backends.push((labels.reduce(backend), counts));
         })?;
         sum_alike(backends);
-        for (name, (_, help, value)) in self.names.iter().zip(BACKENDS) {
-            let mut samples = out.dynamic(name, Kind::Gauge, help);
+        for (name, (family, value)) in self.names.iter().zip(BACKENDS) {
+            let mut samples = out.dynamic(name, Kind::Gauge, family.help());
             for (backend, counts) in &*backends {
                 samples.sample(labels.of(backend), value(counts));
             }
@@ -121,7 +130,7 @@ fn totals(text: Text<'_>) -> Result<[u64; TOTALS.len()], CollectError> {
 
 /// Sorts the backends and makes those that are one series one.
 fn sum_alike(backends: &mut Vec<(Backend, Counts)>) {
-    backends.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    backends.sort_unstable_by_key(|(backend, _)| *backend);
     backends.dedup_by(|(later, more), (first, sum)| {
         let same = later == first;
         if same {
@@ -168,6 +177,14 @@ mod tests {
     fn without_any_label_all_backends_are_one_series() {
         let (samples, _) = run(TABLE, &[("collector.ipvs.backend-labels", "")]);
         assert_eq!(samples[0], "node_ipvs_backend_connections_active 12");
+    }
+
+    #[test]
+    fn backends_of_an_unknown_protocol_go_to_no_other_service() {
+        let table = format!("{TABLE}IP_51  C0000201:0050 rr\n  -> 0A000003:1F90 Masq 1 99 2\n");
+        let (samples, result) = run(&table, &[("collector.ipvs.backend-labels", "proto")]);
+        assert!(result.is_ok());
+        assert_eq!(samples[0], "node_ipvs_backend_connections_active{proto=\"TCP\"} 12");
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Netdev {
                 let path = format!("class/net/{}/ifalias", &*name);
                 let alias = self.aliases.then(|| host::attribute(&self.host.sys(&path)));
                 let alias = alias.flatten().unwrap_or_default();
-                self.table.push(name, alias.as_bytes(), counters);
+                self.table.push(name, alias.as_bytes(), &counters);
             }
         }
         Ok(())
@@ -229,17 +229,17 @@ impl Table {
         let Some(stats) = LinkStats::of(link) else { return };
         let alias = link.get(attribute::IFALIAS).unwrap_or_default();
         let alias = alias.strip_suffix(b"\0").unwrap_or(alias).trim_ascii();
-        self.push(name, alias, std::array::from_fn(|place| stats.get(place)));
+        self.push(name, alias, &std::array::from_fn(|place| stats.get(place)));
     }
 
     /// Two names that are one after bytes were replaced would be one series twice: the first stays.
-    fn push(&mut self, name: DeviceName, alias: &[u8], counters: Counters) {
+    fn push(&mut self, name: DeviceName, alias: &[u8], counters: &Counters) {
         if name.is_lossy() && self.rows.iter().any(|row| row.name == name) {
             return;
         }
         let start = self.aliases.len();
         self.aliases.extend_from_slice(alias);
-        self.rows.push(Row { name, alias: start..self.aliases.len(), counters });
+        self.rows.push(Row { name, alias: start..self.aliases.len(), counters: *counters });
     }
 }
 
@@ -289,7 +289,7 @@ mod tests {
     fn names_that_become_one_are_reported_once() {
         let mut table = Table::default();
         for raw in [b"ve\xff", b"ve\xfe"] {
-            table.push(DeviceName::new(raw), b"", [Some(1); LINK_STATS64_LEN]);
+            table.push(DeviceName::new(raw), b"", &[Some(1); LINK_STATS64_LEN]);
         }
         assert_eq!(table.rows.len(), 1);
     }

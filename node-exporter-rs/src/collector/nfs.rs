@@ -10,12 +10,12 @@ use crate::host::KeptFile;
 
 static PACKETS: Counter<1> = Counter::new(
     "node_nfs_packets_total",
-    "Network packets of the NFS client; recent kernels do not count them.",
+    "Network packets of the NFS client; kernels that do not count them say 0.",
     ["protocol"],
 );
 static CONNECTIONS: Counter<0> = Counter::new(
     "node_nfs_connections_total",
-    "TCP connections of the NFS client; recent kernels do not count them.",
+    "TCP connections of the NFS client; kernels that do not count them say 0.",
     [],
 );
 static RPCS: Counter<0> = Counter::new("node_nfs_rpcs_total", "Calls made to NFS servers.", []);
@@ -69,7 +69,7 @@ const V4: [&str; 59] = [
 
 impl Collector for Nfs {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        self.counters.read(self.file.read_str()?)?;
+        let verdict = self.counters.read(self.file.read_str()?);
         let counters = &self.counters;
         let mut packets = out.family(&PACKETS);
         packets.maybe("udp", counters.get("net", 1));
@@ -90,6 +90,6 @@ impl Collector for Nfs {
         for (method, count) in V4.iter().zip(padded).filter(|_| !calls.is_empty()) {
             requests.sample(("4", *method), count);
         }
-        Ok(())
+        verdict
     }
 }

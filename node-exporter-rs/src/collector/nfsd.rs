@@ -40,12 +40,12 @@ static THREADS: Gauge<0> =
     Gauge::new("node_nfsd_server_threads", "Threads of the NFS server.", []);
 static CACHE_SIZE: Gauge<0> = Gauge::new(
     "node_nfsd_read_ahead_cache_size_blocks",
-    "Entries that the server's cache of read-ahead states has room for; kernels since 5.4 have none.",
+    "Entries that the server's cache of read-ahead states has room for; kernels without that cache say 0.",
     [],
 );
 static CACHE_NOT_FOUND: Counter<0> = Counter::new(
     "node_nfsd_read_ahead_cache_not_found_total",
-    "Reads that found no entry in the cache of read-ahead states; kernels since 5.4 have none.",
+    "Reads that found no entry in the cache of read-ahead states; kernels without that cache say 0.",
     [],
 );
 static PACKETS: Counter<1> = Counter::new(
@@ -133,7 +133,7 @@ struct Nfsd {
 
 impl Collector for Nfsd {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        self.counters.read(self.file.read_str()?)?;
+        let verdict = self.counters.read(self.file.read_str()?);
         let counters = &self.counters;
         for (family, word, place) in COUNTERS {
             out.family(family).maybe((), counters.get(word, place));
@@ -148,7 +148,7 @@ impl Collector for Nfsd {
             errors.maybe(error, counters.get("rpc", place));
         }
         write_requests(counters, out);
-        Ok(())
+        verdict
     }
 }
 

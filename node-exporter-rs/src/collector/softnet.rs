@@ -22,7 +22,7 @@ static SQUEEZED: Counter<1> = Counter::new(
 );
 static COLLISION: Counter<1> = Counter::new(
     "node_softnet_cpu_collision_total",
-    "Times the CPU found a device's transmit lock taken; kernels since 4.8 always say 0.",
+    "Times the CPU found a device's transmit lock taken; today's kernels always say 0.",
     ["cpu"],
 );
 static RPS: Counter<1> = Counter::new(
@@ -37,7 +37,7 @@ static FLOW_LIMIT: Counter<1> = Counter::new(
 );
 static BACKLOG: Gauge<1> = Gauge::new(
     "node_softnet_backlog_len",
-    "Packets that wait in the CPU's backlog queue now; 0 where the kernel does not say (before 5.14).",
+    "Packets that wait in the CPU's backlog queue now; 0 where an old kernel does not say.",
     ["cpu"],
 );
 
@@ -101,7 +101,7 @@ impl Collector for Softnet {
     }
 }
 
-/// The 13th column is the CPU; before 5.14 it is the line's number, as a kernel then had a line for each CPU.
+/// The 13th column is the CPU; where an old kernel lacks it, the line's number is.
 fn parse(number: u64, line: &str) -> Option<Row> {
     let mut row = [0; MOST];
     let mut count = 0;

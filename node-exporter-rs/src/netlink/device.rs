@@ -1,5 +1,6 @@
 //! Names of network interfaces without allocation, and which index has which.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::io;
 use std::ops::Deref;
@@ -14,7 +15,7 @@ const LONGEST: usize = 15;
 const ROOM: usize = LONGEST * 3;
 
 /// An interface's name: at most 15 bytes of the kernel's; those that are not UTF-8 become U+FFFD.
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct DeviceName {
     len: u8,
     bytes: [u8; ROOM],
@@ -60,6 +61,18 @@ impl Deref for DeviceName {
 
     fn deref(&self) -> &str {
         self.as_str()
+    }
+}
+
+impl Ord for DeviceName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bytes[..usize::from(self.len)].cmp(&other.bytes[..usize::from(other.len)])
+    }
+}
+
+impl PartialOrd for DeviceName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -25,7 +25,7 @@ const FLAG_DUMP_INTERRUPTED: u16 = 0x10;
 /// The upper two bits of an attribute's type say how its value is built.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
 
-/// Attribute types of links, addresses and neighbours (linux/if_link.h, if_addr.h).
+/// Attribute types of links, addresses and neighbours (`linux/if_link.h`, `if_addr.h`).
 pub mod attribute {
     pub const ADDRESS: u16 = 1;
     pub const BROADCAST: u16 = 2;
@@ -67,6 +67,11 @@ pub(super) fn set_sequence(request: &mut [u8; LONGEST_REQUEST], sequence: u32) {
 /// The number at a place, where it lies within the bytes.
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// An attribute's value that is a number of four bytes.
+pub(super) fn u32_of(value: &[u8]) -> Option<u32> {
+    u32_at(value, 0)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
@@ -162,7 +167,7 @@ impl<'a> Iterator for Attributes<'a> {
 #[derive(Clone, Debug)]
 pub struct Link<'a> {
     pub index: u32,
-    /// Its hardware type, `ARPHRD_…` of linux/if_arp.h.
+    /// Its hardware type, `ARPHRD_…` of `linux/if_arp.h`.
     pub hardware: u16,
     /// `IFF_…` of linux/if.h.
     pub flags: u32,
@@ -228,7 +233,7 @@ pub struct Address {
     pub index: u32,
     /// How many leading bits are the network's.
     pub prefix: u8,
-    pub address: IpAddr,
+    pub ip: IpAddr,
 }
 
 impl Address {
@@ -239,12 +244,12 @@ impl Address {
         let attributes = Attributes::new(body.get(8..)?);
         let of = |wanted| attributes.clone().find(|(kind, _)| *kind == wanted);
         let (_, bytes) = of(attribute::LOCAL).or_else(|| of(attribute::ADDRESS))?;
-        let address = match family {
+        let ip = match family {
             AF_INET => Ipv4Addr::from(*bytes.first_chunk::<4>()?).into(),
             AF_INET6 => Ipv6Addr::from(*bytes.first_chunk::<16>()?).into(),
             _ => return None,
         };
-        Some(Self { index, prefix, address })
+        Some(Self { index, prefix, ip })
     }
 }
 
@@ -290,7 +295,9 @@ mod tests {
 
     #[test]
     fn attributes_come_with_their_types_and_without_their_padding() {
-        let bytes = [attribute_bytes(3, b"eth0\0"), attribute_bytes(0x8000 | 52, b"")].concat();
+        let bytes =
+            [attribute_bytes(3, b"eth0\0"), attribute_bytes(0x8000 | attribute::PROP_LIST, b"")]
+                .concat();
         let found: Vec<_> = Attributes::new(&bytes).collect();
         assert_eq!(found, [(3, b"eth0\0".as_slice()), (52, b"".as_slice())]);
     }
@@ -324,10 +331,10 @@ mod tests {
         body.extend(9_u32.to_ne_bytes());
         body.extend(attribute_bytes(attribute::ADDRESS, &[192, 0, 2, 9]));
         let peer = Address::parse(&body).unwrap();
-        assert_eq!(peer.address, IpAddr::from([192, 0, 2, 9]));
+        assert_eq!(peer.ip, IpAddr::from([192, 0, 2, 9]));
         body.extend(attribute_bytes(attribute::LOCAL, &[192, 0, 2, 1]));
         let own = Address::parse(&body).unwrap();
-        assert_eq!((own.index, own.prefix, own.address), (9, 32, IpAddr::from([192, 0, 2, 1])));
+        assert_eq!((own.index, own.prefix, own.ip), (9, 32, IpAddr::from([192, 0, 2, 1])));
     }
 
     #[test]

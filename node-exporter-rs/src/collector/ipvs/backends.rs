@@ -61,21 +61,25 @@ pub(super) fn each(
     text: Text<'_>,
     mut found: impl FnMut(Backend, Counts),
 ) -> Result<(), CollectError> {
-    let mut service = Backend::default();
+    // Backends of a service of an unknown protocol are left out.
+    let mut service = None;
     for line in text.lines() {
         let mut columns = line.split_ascii_whitespace();
         match (columns.next(), columns.next()) {
             (Some("->"), Some("RemoteAddress:Port")) => {}
             (Some("->"), Some(remote)) => {
+                let Some(service) = service else { continue };
                 let (backend, counts) = backend(service, remote, columns)
                     .ok_or_else(|| text.wrong("address, weight and connections expected", line))?;
                 found(backend, counts);
             }
             (Some(word), Some(local)) => {
-                if let Some(proto) = Proto::ALL.into_iter().find(|proto| proto.word() == word) {
-                    service = self::service(proto, local)
-                        .ok_or_else(|| text.wrong("a service's address or mark expected", line))?;
-                }
+                let proto = Proto::ALL.into_iter().find(|proto| proto.word() == word);
+                let parse = |proto| {
+                    self::service(proto, local)
+                        .ok_or_else(|| text.wrong("a service's address or mark expected", line))
+                };
+                service = proto.map(parse).transpose()?;
             }
             _ => {}
         }

@@ -11,13 +11,16 @@ use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::interface::{COUNT, FILES};
+use super::interface::{COUNT, DEV_ID, FILES, IFINDEX, NAME_ASSIGN_TYPE};
 use crate::host::{Host, KeptOpen};
 
 /// An attribute is one page at most.
 pub(super) const PAGE: usize = 4096;
 /// How many scrapes an unreadable file is left alone while nothing changes.
 const PATIENCE: u8 = 16;
+
+/// What stays as it is for the life of an interface under one name, and so is read once.
+pub(super) const FIXED: [usize; 3] = [DEV_ID, IFINDEX, NAME_ASSIGN_TYPE];
 
 /// What an unreadable attribute depends on: flags, state and the number of carrier changes.
 pub(super) type State = (Option<i64>, Vec<u8>, Option<i64>);
@@ -127,6 +130,7 @@ impl Files {
         let file = self.open(FILES[place])?;
         let count = file.read_at(&mut reader.buffer, 0).ok()?;
         if reader.room > 0
+            && !FIXED.contains(&place)
             && let Ok(kept) = reader.host.keep_open(file)
         {
             self.kept[place] = Some(kept);

@@ -6,7 +6,7 @@ use exporter_toolkit::name::{LabelName, MetricName};
 use exporter_toolkit::{Exposition, Kind};
 use regex::Regex;
 
-use super::files::{Files, Reader};
+use super::files::{FIXED, Files, Reader};
 use super::interface::{
     ADDR_ASSIGN_TYPE, CARRIER, CARRIER_CHANGES, CARRIER_DOWN_COUNT, CARRIER_UP_COUNT, DEV_ID,
     DORMANT, DUPLEX, FLAGS, IFINDEX, IFLINK, Interface, LINK_MODE, MTU, NAME_ASSIGN_TYPE,
@@ -15,11 +15,13 @@ use super::interface::{
 use super::sysfs::KEPT;
 use crate::host::Host;
 use crate::netlink::{
-    Attributes, Client, DeviceName, LINK_STATS64_LEN, Link, LinkStats, Request, Step, attribute,
+    Attributes, Client, DeviceName, LINK_STATS64_LEN, Link, LinkMode, LinkModes, LinkStats, Request, Step, attribute,
 };
 
-/// What rtnetlink lacks, and what sysfs has at less cost than ethtool.
-const FROM_FILES: [usize; 5] = [ADDR_ASSIGN_TYPE, DEV_ID, NAME_ASSIGN_TYPE, SPEED, DUPLEX];
+/// What rtnetlink lacks.
+const FROM_FILES: [usize; 3] = [ADDR_ASSIGN_TYPE, DEV_ID, NAME_ASSIGN_TYPE];
+/// What ethtool tells, and sysfs where a kernel before 5.6 has no netlink for it.
+const FROM_ETHTOOL: [usize; 2] = [SPEED, DUPLEX];
 
 /// `IF_OPER_…` of linux/if.h by number.
 const OPERSTATES: [&str; 7] =
@@ -57,6 +59,8 @@ const DEVICE: LabelName = LabelName::fixed("device");
 pub(super) struct Rtnl {
     ignored: Regex,
     client: Client,
+    /// `None` where ethtool does not answer.
+    modes: Option<LinkModes>,
     reader: Reader,
     devices: Vec<Device>,
     /// The counters' names, where they are asked for.
@@ -78,6 +82,7 @@ impl Rtnl {
         Self {
             ignored,
             client: Client::default(),
+            modes: Some(LinkModes::default()),
             reader: Reader::new(host),
             devices: Vec::new(),
             stats: names.iter().map(name).collect(),
@@ -85,7 +90,7 @@ impl Rtnl {
     }
 
     pub(super) fn read(&mut self) -> io::Result<()> {
-        let Self { ignored, client, reader, devices, .. } = self;
+        let Self { ignored, client, modes, reader, devices, .. } = self;
         client.dump(Request::links(), |step| match step {
             Step::Begin => {
                 for device in devices.iter_mut() {
@@ -103,8 +108,9 @@ impl Rtnl {
         devices.retain(|device| device.listed);
         let kept: usize = devices.iter().map(|device| device.files.kept()).sum();
         reader.room = KEPT.saturating_sub(kept);
+        let modes = read_modes(modes);
         for device in devices {
-            device.read_files(reader);
+            device.read_files(reader, modes);
         }
         Ok(())
     }
@@ -127,16 +133,19 @@ impl Rtnl {
     }
 }
 
-/// Updates the device of that name; one whose index changed is another device.
+/// Updates the device of that name, by which they are sorted; one whose index changed is another device.
 fn take(devices: &mut Vec<Device>, link: &Link<'_>, name: DeviceName, host: &Host) {
-    let at = devices.iter().position(|device| device.interface.name == name);
-    match at.map(|at| &mut devices[at]) {
-        Some(device) if device.index == link.index => device.update(link),
-        // Two names that are one after bytes were replaced: the first stays.
-        Some(device) if device.listed => {}
-        Some(device) => *device = Device::new(link, name, host),
-        None => devices.push(Device::new(link, name, host)),
+    let at = match devices.binary_search_by(|device| device.interface.name.cmp(&name)) {
+        Ok(at) => at,
+        Err(at) => return devices.insert(at, Device::new(link, name, host)),
+    };
+    let device = &mut devices[at];
+    if device.index == link.index {
+        device.update(link);
+    } else if !device.listed {
+        *device = Device::new(link, name, host);
     }
+    // Else two names are one after bytes were replaced: the first stays.
 }
 
 impl Device {
@@ -157,7 +166,10 @@ impl Device {
         self.listed = true;
         let interface = &mut self.interface;
         interface.altnames.clear();
-        interface.numbers = numbers(link);
+        let before = std::mem::replace(&mut interface.numbers, numbers(link));
+        for place in FROM_FILES {
+            interface.numbers[place] = before[place];
+        }
         for text in &mut interface.texts {
             text.clear();
         }
@@ -178,25 +190,60 @@ impl Device {
         self.counters = std::array::from_fn(|place| stats?.get(place));
     }
 
-    fn read_files(&mut self, reader: &mut Reader) {
+    /// Reads what rtnetlink lacks; speed and duplex too where no modes are given.
+    fn read_files(&mut self, reader: &mut Reader, modes: Option<&[LinkMode]>) {
         let Self { files, interface, .. } = self;
         let (numbers, texts) = (&interface.numbers, &interface.texts);
         files.note(numbers[FLAGS], &texts[text::OPERSTATE], numbers[CARRIER_CHANGES]);
         for place in FROM_FILES {
-            interface.set(place, files.read(place, reader));
+            let known = FIXED.contains(&place) && interface.numbers[place].is_some();
+            if !known {
+                interface.set(place, files.read(place, reader));
+            }
+        }
+        match modes {
+            Some(modes) => set_mode(interface, modes.iter().find(|mode| mode.index == self.index)),
+            None => read_mode(interface, files, reader),
         }
         files.close();
         if files.gone() {
             // The link is there all the same: sysfs is not mounted, or shows another network namespace.
             files.look_again();
         }
-        // An unknown speed is -1.
-        let speed = &mut interface.numbers[SPEED];
-        *speed = speed.filter(|&speed| speed >= 0).map(bytes_per_second);
-        // The peer has the word from ethtool, which begins with a capital.
-        if let Some(first) = interface.texts[text::DUPLEX].first_mut() {
-            first.make_ascii_uppercase();
+    }
+}
+
+/// ethtool's modes; a kernel or a sandbox without them is not asked again.
+fn read_modes(modes: &mut Option<LinkModes>) -> Option<&[LinkMode]> {
+    let answered = match modes.as_mut()?.read() {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::debug!(%error, "ethtool does not answer, speed and duplex are read from /sys");
+            false
         }
+    };
+    if !answered {
+        *modes = None;
+    }
+    modes.as_ref().map(LinkModes::latest)
+}
+
+fn set_mode(interface: &mut Interface, mode: Option<&LinkMode>) {
+    let speed = mode.and_then(|mode| mode.speed);
+    interface.numbers[SPEED] = speed.map(|speed| bytes_per_second(speed.into()));
+    interface.texts[text::DUPLEX].extend(mode.map_or("", |mode| mode.duplex).bytes());
+}
+
+fn read_mode(interface: &mut Interface, files: &mut Files, reader: &mut Reader) {
+    for place in FROM_ETHTOOL {
+        interface.set(place, files.read(place, reader));
+    }
+    // An unknown speed is -1.
+    let speed = &mut interface.numbers[SPEED];
+    *speed = speed.filter(|&speed| speed >= 0).map(bytes_per_second);
+    // The peer has the word from ethtool, which begins with a capital.
+    if let Some(first) = interface.texts[text::DUPLEX].first_mut() {
+        first.make_ascii_uppercase();
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirEntryExt;
 
 use regex::Regex;
 
-use super::files::{Files, Reader};
+use super::files::{FIXED, Files, Reader};
 use super::interface::{
     CARRIER_CHANGES, COUNT, FLAGS, Interface, OPERSTATE, SPEED, bytes_per_second, text,
 };
@@ -13,7 +13,7 @@ use crate::collector::CollectError;
 use crate::host::Host;
 use crate::netlink::DeviceName;
 
-/// How many files may stay open, of those that all collectors together may: eleven interfaces'.
+/// How many files may stay open, of those that all collectors together may: thirteen interfaces'.
 pub(super) const KEPT: usize = 256;
 
 pub(super) struct Sysfs {
@@ -74,19 +74,24 @@ impl Sysfs {
         Ok(())
     }
 
+    /// Marks the device of that name as listed; devices are sorted by name.
     fn take(&mut self, entry: &std::fs::DirEntry) {
         let name = DeviceName::new(entry.file_name().as_bytes());
         if self.ignored.is_match(&name) {
             return;
         }
-        let same = self.devices.iter_mut().find(|device| device.interface.name == name);
-        match same {
-            Some(device) if device.inode == entry.ino() => device.listed = true,
-            // Two names that are one after bytes were replaced: the first stays.
-            Some(device) if device.listed => {}
-            Some(device) => *device = Device::new(name, entry),
-            None => self.devices.push(Device::new(name, entry)),
+        let place = self.devices.binary_search_by(|device| device.interface.name.cmp(&name));
+        let at = match place {
+            Ok(at) => at,
+            Err(at) => return self.devices.insert(at, Device::new(name, entry)),
+        };
+        let device = &mut self.devices[at];
+        if device.inode == entry.ino() {
+            device.listed = true;
+        } else if !device.listed {
+            *device = Device::new(name, entry);
         }
+        // Else two names are one after bytes were replaced: the first stays.
     }
 }
 
@@ -109,7 +114,10 @@ impl Device {
         let (numbers, texts) = (&interface.numbers, &interface.texts);
         files.note(numbers[FLAGS], &texts[text::OPERSTATE], numbers[CARRIER_CHANGES]);
         for place in (0..COUNT).filter(|place| !FIRST.contains(place)) {
-            interface.set(place, files.read(place, reader));
+            let known = FIXED.contains(&place) && interface.numbers[place].is_some();
+            if !known {
+                interface.set(place, files.read(place, reader));
+            }
         }
         files.close();
     }

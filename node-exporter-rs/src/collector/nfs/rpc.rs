@@ -30,6 +30,7 @@ impl<const N: usize> Counters<N> {
         Self { words, places: [const { None }; N], numbers: Vec::new() }
     }
 
+    /// Reads the file. What stands before a malformed line counts.
     pub(in crate::collector) fn read(&mut self, text: Text<'_>) -> Result<(), CollectError> {
         self.places.fill(None);
         self.numbers.clear();
@@ -44,6 +45,12 @@ impl<const N: usize> Counters<N> {
             for column in columns.take_while(|column| !column.contains('.')) {
                 let number = column.parse().map_err(|_| text.wrong("a number expected", line))?;
                 self.numbers.push(number);
+            }
+            let numbers = &self.numbers[start..];
+            // Lines of procedures say how many follow.
+            let procedures = self.words[at].starts_with("proc");
+            if procedures && numbers.first() != Some(&(numbers.len().saturating_sub(1) as u64)) {
+                return Err(text.wrong("another number of counters than it says", line));
             }
             self.places[at] = Some(start..self.numbers.len());
         }
@@ -62,12 +69,9 @@ impl<const N: usize> Counters<N> {
         self.of(word).get(place).copied()
     }
 
-    /// The counters of procedures after a word: their count stands before them, and none are given where it is wrong.
+    /// The counters of procedures after a word and their number.
     pub(in crate::collector) fn procedures(&self, word: &str) -> &[u64] {
-        match self.of(word).split_first() {
-            Some((&count, counters)) if count == counters.len() as u64 => counters,
-            _ => &[],
-        }
+        self.of(word).split_first().map_or(&[], |(_, counters)| counters)
     }
 }
 
@@ -93,10 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn procedures_are_given_only_where_their_count_is_right() {
+    fn a_line_of_procedures_says_how_many_follow() {
         assert_eq!(counters("proc2 2 5 6\n").unwrap().procedures("proc2"), [5, 6]);
-        assert!(counters("proc2 3 5 6\n").unwrap().procedures("proc2").is_empty());
-        assert!(counters("proc2\n").unwrap().procedures("proc2").is_empty());
+        assert!(counters("proc2 0\n").unwrap().procedures("proc2").is_empty());
+        for wrong in ["proc2 3 5 6\n", "proc2 1 5 6\n", "proc2\n"] {
+            assert!(counters(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
