@@ -4,6 +4,8 @@
 //! first request, so that statfs(2) there blocks. It ends when the child closes the descriptor, or when the child ends.
 //! It needs root, `unshare` and `mount`; without them it says that it was skipped.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; its helpers too")]
+
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;

@@ -138,7 +138,9 @@ pub static SPEC: Spec = Spec {
 };
 
 /// A family of a good answer, and its sample.
-const USES: [(&Gauge<4>, fn(&Usage) -> f64); 6] = [
+type Use = (&'static Gauge<4>, fn(&Usage) -> f64);
+
+const USES: [Use; 6] = [
     (&SIZE, |usage| usage.size),
     (&FREE, |usage| usage.free),
     (&AVAILABLE, |usage| usage.available),

@@ -1,4 +1,4 @@
-//! `node_selinux_*`: whether SELinux is on and enforces its policy, from selinuxfs and `/etc/selinux/config`.
+//! `node_selinux_*`: whether `SELinux` is on and enforces its policy, from selinuxfs and `/etc/selinux/config`.
 //!
 //! These are the live paths of this process whatever the path flags say, as with the peer: selinuxfs is mounted once for all.
 

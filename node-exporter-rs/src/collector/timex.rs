@@ -121,7 +121,7 @@ const SCALED_PPM: f64 = 65536.0 * 1e6;
 const MICROSECONDS: f64 = 1e6;
 const NANOSECONDS: f64 = 1e9;
 /// `STA_NANO` of linux/timex.h: offset and jitter are in nanoseconds.
-const STA_NANO: i64 = 0x2000;
+const STA_NANO: i32 = 0x2000;
 
 struct TimexCollector;
 
@@ -147,14 +147,14 @@ fn write(timex: &Timex, out: &mut Exposition) {
         (&FREQUENCY, 1.0 + timex.frequency as f64 / SCALED_PPM),
         (&MAX_ERROR, timex.max_error as f64 / MICROSECONDS),
         (&ESTIMATED_ERROR, timex.estimated_error as f64 / MICROSECONDS),
-        (&STATUS, timex.status as f64),
+        (&STATUS, f64::from(timex.status)),
         (&CONSTANT, timex.constant as f64),
         (&TICK, timex.tick as f64 / MICROSECONDS),
         (&PPS_FREQUENCY, timex.pps_frequency as f64 / SCALED_PPM),
         (&PPS_JITTER, timex.pps_jitter as f64 / fine),
-        (&PPS_SHIFT, timex.pps_shift as f64),
+        (&PPS_SHIFT, f64::from(timex.pps_shift)),
         (&PPS_STABILITY, timex.pps_stability as f64 / SCALED_PPM),
-        (&TAI_OFFSET, timex.tai as f64),
+        (&TAI_OFFSET, f64::from(timex.tai)),
     ];
     out.family(&SYNC_STATUS).sample((), timex.synchronised);
     for (family, value) in gauges {

@@ -183,16 +183,9 @@ fn unescape(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
-        match escaped(rest).filter(|byte| wanted(*byte)) {
-            Some(byte) => {
-                plain.push(byte);
-                rest = &rest[4..];
-            }
-            None => {
-                plain.push(first);
-                rest = tail;
-            }
-        }
+        let byte = escaped(rest).filter(|byte| wanted(*byte));
+        plain.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &rest[4..] } else { tail };
     }
     plain
 }

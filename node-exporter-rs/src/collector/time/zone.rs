@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, PartialEq)]
 pub(super) struct Zone {
     pub(super) name: Vec<u8>,
-    pub(super) offset: i64,
+    pub(super) offset: libc::c_long,
 }
 
 /// The local zone at a time since the epoch; `None` where the C library cannot tell.
@@ -24,7 +24,7 @@ pub(super) fn at(since_epoch: Duration) -> Option<Zone> {
     }
     // SAFETY: the C library points `tm_zone` to a zero-terminated name that it keeps; it is copied at once.
     let name = unsafe { CStr::from_ptr(local.tm_zone) };
-    Some(Zone { name: name.to_bytes().to_vec(), offset: i64::from(local.tm_gmtoff) })
+    Some(Zone { name: name.to_bytes().to_vec(), offset: local.tm_gmtoff })
 }
 
 #[cfg(test)]

@@ -2,26 +2,28 @@
 
 use std::io;
 
+use libc::{c_int, c_long};
+
 /// What the kernel says of its clock, in its own units; the names are those of adjtimex(2), spelt out.
 #[derive(Debug, Default)]
 pub(super) struct Timex {
     pub(super) synchronised: bool,
-    pub(super) offset: i64,
-    pub(super) frequency: i64,
-    pub(super) max_error: i64,
-    pub(super) estimated_error: i64,
-    pub(super) status: i64,
-    pub(super) constant: i64,
-    pub(super) tick: i64,
-    pub(super) pps_frequency: i64,
-    pub(super) pps_jitter: i64,
-    pub(super) pps_shift: i64,
-    pub(super) pps_stability: i64,
-    pub(super) pps_jitters: i64,
-    pub(super) pps_calibrations: i64,
-    pub(super) pps_errors: i64,
-    pub(super) pps_unstable: i64,
-    pub(super) tai: i64,
+    pub(super) offset: c_long,
+    pub(super) frequency: c_long,
+    pub(super) max_error: c_long,
+    pub(super) estimated_error: c_long,
+    pub(super) status: c_int,
+    pub(super) constant: c_long,
+    pub(super) tick: c_long,
+    pub(super) pps_frequency: c_long,
+    pub(super) pps_jitter: c_long,
+    pub(super) pps_shift: c_int,
+    pub(super) pps_stability: c_long,
+    pub(super) pps_jitters: c_long,
+    pub(super) pps_calibrations: c_long,
+    pub(super) pps_errors: c_long,
+    pub(super) pps_unstable: c_long,
+    pub(super) tai: c_int,
 }
 
 /// Asks the kernel and changes nothing, which needs no privilege; a container's seccomp profile may forbid it.
@@ -29,27 +31,27 @@ pub(super) fn read() -> io::Result<Timex> {
     let (state, raw) = call()?;
     Ok(Timex {
         synchronised: state != libc::TIME_ERROR,
-        offset: raw.offset.into(),
-        frequency: raw.freq.into(),
-        max_error: raw.maxerror.into(),
-        estimated_error: raw.esterror.into(),
-        status: raw.status.into(),
-        constant: raw.constant.into(),
-        tick: raw.tick.into(),
-        pps_frequency: raw.ppsfreq.into(),
-        pps_jitter: raw.jitter.into(),
-        pps_shift: raw.shift.into(),
-        pps_stability: raw.stabil.into(),
-        pps_jitters: raw.jitcnt.into(),
-        pps_calibrations: raw.calcnt.into(),
-        pps_errors: raw.errcnt.into(),
-        pps_unstable: raw.stbcnt.into(),
-        tai: raw.tai.into(),
+        offset: raw.offset,
+        frequency: raw.freq,
+        max_error: raw.maxerror,
+        estimated_error: raw.esterror,
+        status: raw.status,
+        constant: raw.constant,
+        tick: raw.tick,
+        pps_frequency: raw.ppsfreq,
+        pps_jitter: raw.jitter,
+        pps_shift: raw.shift,
+        pps_stability: raw.stabil,
+        pps_jitters: raw.jitcnt,
+        pps_calibrations: raw.calcnt,
+        pps_errors: raw.errcnt,
+        pps_unstable: raw.stbcnt,
+        tai: raw.tai,
     })
 }
 
 #[expect(unsafe_code, reason = "adjtimex(2) has no safe wrapper among our dependencies")]
-fn call() -> io::Result<(libc::c_int, libc::timex)> {
+fn call() -> io::Result<(c_int, libc::timex)> {
     // SAFETY: all zeros is a valid `timex`, which holds integers only; `modes: 0` asks and sets nothing.
     let mut raw: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is valid for the call, and the kernel writes a `timex` there.
