@@ -57,7 +57,12 @@ impl Agent {
     pub fn start_at(address: SocketAddr, mut command: Command) -> Result<Self> {
         command.arg(format!("--web.listen-address={address}"));
         let mut agent = Self::spawn(address, &mut command)?;
-        wait_until("exporter's start", START, || agent.ready())?;
+        // The inner error ends the wait: what has ended does not become ready.
+        wait_until("exporter's start", START, || match agent.server.ended() {
+            Ok(None) => agent.ready().map(Ok),
+            Ok(Some(status)) => Ok(Err(anyhow!("it ended with {status}:\n{}", agent.server.log()))),
+            Err(error) => Ok(Err(error)),
+        })??;
         Ok(agent)
     }
 
@@ -69,10 +74,7 @@ impl Agent {
     }
 
     /// Ready is whatever answers and does not say 503; `node_exporter` has no `/readyz` and says 404.
-    fn ready(&mut self) -> Result<()> {
-        if let Some(status) = self.server.ended()? {
-            bail!("it ended with {status}:\n{}", self.server.log());
-        }
+    fn ready(&self) -> Result<()> {
         match get(self.address, "/readyz")?.status {
             503 => bail!("not ready yet"),
             _ => Ok(()),

@@ -8,4 +8,4 @@ pub mod servers;
 
 pub use agent::Agent;
 pub use exposition::Scrape;
-pub use process::{Server, free_port, wait_until};
+pub use process::{Server, cargo, free_port, wait_until};

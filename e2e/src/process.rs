@@ -84,6 +84,19 @@ fn raw_fd(file: &File) -> i32 {
     file.as_raw_fd()
 }
 
+/// Cargo, started from a program that cargo started: without what it was told about that program's package, on which some
+/// build scripts depend, so that nothing is built twice.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// A port of 127.0.0.1 that nobody listened on a moment ago.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;

@@ -1,7 +1,7 @@
 //! Where the programs are: ours, built on demand, and the peer.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::servers;
@@ -20,13 +20,13 @@ pub(crate) fn node_exporter_rs(profile: Profile) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("NODE_EXPORTER_RS") {
         return std::path::absolute(path).context("NODE_EXPORTER_RS");
     }
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = e2e::cargo();
     command.args(["build", "--package", "node-exporter-rs", "--bin", "node-exporter-rs"]);
     command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
     if profile == Profile::Release {
         command.arg("--release");
     }
-    let output = command.stderr(std::process::Stdio::inherit()).output().context("cargo build")?;
+    let output = command.stderr(Stdio::inherit()).output().context("cargo build")?;
     ensure!(output.status.success(), "node-exporter-rs does not build");
     executable(&output.stdout).context("cargo built no node-exporter-rs")
 }

@@ -1,7 +1,5 @@
 //! Side by side with `node_exporter` on this host.
 
-use std::process::Command;
-
 use e2e::{agent, servers};
 
 #[test]
@@ -9,7 +7,7 @@ fn every_difference_to_node_exporter_is_explained() {
     if servers::need("cargo xtask compare-node", "node_exporter").is_none() {
         return;
     }
-    let output = Command::new(env!("CARGO"))
+    let output = e2e::cargo()
         .args(["run", "--quiet", "--package", "xtask", "--", "compare-node"])
         .env("NODE_EXPORTER_RS", agent::node_exporter_rs().unwrap())
         .output()

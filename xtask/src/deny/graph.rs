@@ -1,7 +1,6 @@
 //! The dependencies as cargo resolves them for one target.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -51,7 +50,7 @@ struct Node {
 
 impl Graph {
     pub(crate) fn of(target: &str) -> Result<Self> {
-        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let output = e2e::cargo()
             .args(["metadata", "--offline", "--locked", "--format-version=1", "--filter-platform"])
             .arg(target)
             .current_dir(workspace())
