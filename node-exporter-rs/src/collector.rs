@@ -87,78 +87,118 @@ impl CollectError {
 
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod portable;
-mod stub;
 mod sysclass;
 #[cfg(test)]
 mod testing;
 
-/// Every collector, in the order of its name.
-#[cfg(not(target_os = "linux"))]
-pub use portable::PORTABLE as COLLECTORS;
-
-macro_rules! collectors {
-    ($($name:ident)*) => {
-        $(
-            #[cfg(target_os = "linux")]
-            pub mod $name;
-        )*
+// rustfmt looks into this macro, unlike into others, and so finds the collectors' files.
+cfg_if::cfg_if! {
+    if #[cfg(target_os = "linux")] {
+        pub mod arp;
+        pub mod bcache;
+        pub mod bcachefs;
+        pub mod bonding;
+        pub mod btrfs;
+        pub mod conntrack;
+        pub mod cpu;
+        pub mod cpufreq;
+        pub mod diskstats;
+        pub mod dmi;
+        pub mod dmmultipath;
+        pub mod edac;
+        pub mod entropy;
+        pub mod fibrechannel;
+        pub mod filefd;
+        pub mod filesystem;
+        pub mod hwmon;
+        pub mod infiniband;
+        pub mod ipvs;
+        pub mod kernel_hung;
+        pub mod loadavg;
+        pub mod mdadm;
+        pub mod meminfo;
+        pub mod netclass;
+        pub mod netdev;
+        pub mod netstat;
+        pub mod nfs;
+        pub mod nfsd;
+        pub mod nvme;
+        pub mod os;
+        pub mod powersupplyclass;
+        pub mod pressure;
+        pub mod rapl;
+        pub mod schedstat;
+        pub mod selinux;
+        pub mod sockstat;
+        pub mod softnet;
+        pub mod stat;
+        pub mod tapestats;
+        pub mod textfile;
+        pub mod thermal_zone;
+        pub mod time;
+        pub mod timex;
+        pub mod udp_queues;
+        pub mod uname;
+        pub mod vmstat;
+        pub mod watchdog;
+        pub mod xfs;
+        pub mod zfs;
 
         /// Every collector, in the order of its name.
-        #[cfg(target_os = "linux")]
-        pub static COLLECTORS: &[&Spec] = &[$(&$name::SPEC),*];
-    };
-}
-
-collectors! {
-    arp
-    bcache
-    bcachefs
-    bonding
-    btrfs
-    conntrack
-    cpu
-    cpufreq
-    diskstats
-    dmi
-    dmmultipath
-    edac
-    entropy
-    fibrechannel
-    filefd
-    filesystem
-    hwmon
-    infiniband
-    ipvs
-    kernel_hung
-    loadavg
-    mdadm
-    meminfo
-    netclass
-    netdev
-    netstat
-    nfs
-    nfsd
-    nvme
-    os
-    powersupplyclass
-    pressure
-    rapl
-    schedstat
-    selinux
-    sockstat
-    softnet
-    stat
-    tapestats
-    textfile
-    thermal_zone
-    time
-    timex
-    udp_queues
-    uname
-    vmstat
-    watchdog
-    xfs
-    zfs
+        pub static COLLECTORS: &[&Spec] = &[
+            &arp::SPEC,
+            &bcache::SPEC,
+            &bcachefs::SPEC,
+            &bonding::SPEC,
+            &btrfs::SPEC,
+            &conntrack::SPEC,
+            &cpu::SPEC,
+            &cpufreq::SPEC,
+            &diskstats::SPEC,
+            &dmi::SPEC,
+            &dmmultipath::SPEC,
+            &edac::SPEC,
+            &entropy::SPEC,
+            &fibrechannel::SPEC,
+            &filefd::SPEC,
+            &filesystem::SPEC,
+            &hwmon::SPEC,
+            &infiniband::SPEC,
+            &ipvs::SPEC,
+            &kernel_hung::SPEC,
+            &loadavg::SPEC,
+            &mdadm::SPEC,
+            &meminfo::SPEC,
+            &netclass::SPEC,
+            &netdev::SPEC,
+            &netstat::SPEC,
+            &nfs::SPEC,
+            &nfsd::SPEC,
+            &nvme::SPEC,
+            &os::SPEC,
+            &powersupplyclass::SPEC,
+            &pressure::SPEC,
+            &rapl::SPEC,
+            &schedstat::SPEC,
+            &selinux::SPEC,
+            &sockstat::SPEC,
+            &softnet::SPEC,
+            &stat::SPEC,
+            &tapestats::SPEC,
+            &textfile::SPEC,
+            &thermal_zone::SPEC,
+            &time::SPEC,
+            &timex::SPEC,
+            &udp_queues::SPEC,
+            &uname::SPEC,
+            &vmstat::SPEC,
+            &watchdog::SPEC,
+            &xfs::SPEC,
+            &zfs::SPEC,
+        ];
+    } else {
+        pub use portable::PORTABLE as COLLECTORS;
+    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,8 @@ use exporter_toolkit::{Exposition, Gauge};
 use super::{CollectError, Collector, Spec};
 use crate::host::{self, Host, KeptFile};
 
-static SLAVES: Gauge<1> = Gauge::new(
-    "node_bonding_slaves",
-    "Interfaces that are ports of the bond.",
-    ["master"],
-);
+static SLAVES: Gauge<1> =
+    Gauge::new("node_bonding_slaves", "Interfaces that are ports of the bond.", ["master"]);
 static ACTIVE: Gauge<1> = Gauge::new(
     "node_bonding_active",
     "Ports of the bond whose link is up (mii_status).",

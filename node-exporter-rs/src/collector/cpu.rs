@@ -95,8 +95,7 @@ fn flags_of_info(setup: &super::Setup) -> Result<Option<info::Wanted>, super::Bu
         flags: setup.flags.get(&FLAGS_INCLUDE)?,
         bugs: setup.flags.get(&BUGS_INCLUDE)?,
     };
-    let on =
-        setup.flags.get(&WITH_INFO)? || wanted.flags.is_some() || wanted.bugs.is_some();
+    let on = setup.flags.get(&WITH_INFO)? || wanted.flags.is_some() || wanted.bugs.is_some();
     Ok(on.then_some(wanted))
 }
 

@@ -170,9 +170,8 @@ impl Cpufreq {
 
 impl Policy {
     fn new(host: &Host, relative: &str, folder: PathBuf) -> Self {
-        let keep = |name| {
-            folder.join(name).exists().then(|| host.keep_sys(&format!("{relative}/{name}")))
-        };
+        let keep =
+            |name| folder.join(name).exists().then(|| host.keep_sys(&format!("{relative}/{name}")));
         let governors = attribute(&folder.join("scaling_available_governors"));
         let mut governors: Vec<String> =
             governors.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();

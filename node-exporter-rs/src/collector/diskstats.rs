@@ -228,7 +228,8 @@ impl Diskstats {
         let udev = self.host.udev("").is_dir();
         let mut count = 0;
         for line in text.as_str().lines() {
-            let Some(row) = Row::parse(line).ok_or_else(|| text.wrong("not a device", line))? else {
+            let Some(row) = Row::parse(line).ok_or_else(|| text.wrong("not a device", line))?
+            else {
                 continue;
             };
             if device::place(&mut self.devices, count, &row, &self.filter, &self.host) {
@@ -268,10 +269,7 @@ impl Diskstats {
             let udev::Told { path, wwn, model, serial, revision, .. } = &device.facts.told;
             let (name, major, minor) = (&device.name, device.major, device.minor);
             let rotational = u8::from(device.rotational);
-            info.sample(
-                (name, major, minor, path, wwn, model, serial, revision, rotational),
-                1_u8,
-            );
+            info.sample((name, major, minor, path, wwn, model, serial, revision, rotational), 1_u8);
         }
         let mut filesystems = out.family(&FILESYSTEM_INFO);
         for device in self.shown() {

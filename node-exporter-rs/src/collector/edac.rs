@@ -131,7 +131,9 @@ fn fingerprint(folder: &Folder) -> u64 {
         let Some(controller) = controller else { return };
         controller.fingerprint(&mut hasher);
         controller.each(|entry| {
-            if let Some(row) = numbered(entry.name, "csrow").and_then(|_| controller.below(entry.name)) {
+            if let Some(row) =
+                numbered(entry.name, "csrow").and_then(|_| controller.below(entry.name))
+            {
                 row.fingerprint(&mut hasher);
             }
         });
@@ -151,7 +153,8 @@ impl Edac {
     }
 
     fn controller(&self, number: &str, folder: &Folder, path: &Path, counts: &mut Counts) {
-        let files = |files: [&str; 2]| files.map(|file| Attribute::new(&self.host, path.join(file)));
+        let files =
+            |files: [&str; 2]| files.map(|file| Attribute::new(&self.host, path.join(file)));
         let number = number.to_owned();
         counts.controllers.push(KeptRow { labels: [number.clone()], values: files([CE, UE]) });
         let values = files(["ce_noinfo_count", "ue_noinfo_count"]);

@@ -71,7 +71,8 @@ impl Collector for Fibrechannel {
             let Some(host) = class.below(&name) else { continue };
             infos.push(info(name.clone(), &host));
             if let Some(statistics) = host.below("statistics") {
-                let values = read_listed(&statistics, &STATISTICS).map(|value| value.filter(|value| known(*value)));
+                let values = read_listed(&statistics, &STATISTICS)
+                    .map(|value| value.filter(|value| known(*value)));
                 rows.push(Row { labels: [name], values });
             }
         }

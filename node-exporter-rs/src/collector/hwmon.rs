@@ -314,7 +314,10 @@ mod tests {
         out.restart(out.format());
         collector.collect(&mut out).unwrap();
         let text = String::from_utf8_lossy(out.text());
-        assert!(text.contains("node_hwmon_fan_rpm{chip=\"acpitz\",sensor=\"fan1\"} 900\n"), "{text}");
+        assert!(
+            text.contains("node_hwmon_fan_rpm{chip=\"acpitz\",sensor=\"fan1\"} 900\n"),
+            "{text}"
+        );
         assert!(!text.contains("temp1"), "{text}");
     }
 }

@@ -36,8 +36,7 @@ static OUT_BYTES: Counter<0> = Counter::new(
 );
 
 /// The totals in the order of their columns (`ip_vs_stats_show` of `net/netfilter/ipvs/ip_vs_ctl.c`).
-static TOTALS: [&Counter<0>; 5] =
-    [&CONNECTIONS, &IN_PACKETS, &OUT_PACKETS, &IN_BYTES, &OUT_BYTES];
+static TOTALS: [&Counter<0>; 5] = [&CONNECTIONS, &IN_PACKETS, &OUT_PACKETS, &IN_BYTES, &OUT_BYTES];
 
 const ALL_LABELS: [&str; 6] =
     ["local_address", "local_port", "remote_address", "remote_port", "proto", "local_mark"];
@@ -71,7 +70,14 @@ pub static SPEC: Spec = Spec {
     about: "The kernel's load balancer, from /proc/net/ip_vs and ip_vs_stats.",
     flags: &[&LABELS],
     families: &[
-        &CONNECTIONS, &IN_PACKETS, &OUT_PACKETS, &IN_BYTES, &OUT_BYTES, &ACTIVE, &INACTIVE, &WEIGHT,
+        &CONNECTIONS,
+        &IN_PACKETS,
+        &OUT_PACKETS,
+        &IN_BYTES,
+        &OUT_BYTES,
+        &ACTIVE,
+        &INACTIVE,
+        &WEIGHT,
     ],
     build: |setup| {
         Ok(Box::new(Ipvs {
@@ -166,10 +172,15 @@ mod tests {
         let flags = [("collector.ipvs.backend-labels", "local_port,proto")];
         let (samples, result) = run(TABLE, &flags);
         assert!(result.is_ok());
-        let series = |name, n| format!("node_ipvs_backend_{name}{{local_port=\"80\",proto=\"TCP\"}} {n}");
+        let series =
+            |name, n| format!("node_ipvs_backend_{name}{{local_port=\"80\",proto=\"TCP\"}} {n}");
         assert_eq!(
             samples,
-            [series("connections_active", 12), series("connections_inactive", 2), series("weight", 4)]
+            [
+                series("connections_active", 12),
+                series("connections_inactive", 2),
+                series("weight", 4)
+            ]
         );
     }
 

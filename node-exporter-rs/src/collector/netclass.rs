@@ -14,11 +14,8 @@ use self::sysfs::Sysfs;
 use super::{BuildError, CollectError, Collector, Setup, Spec};
 use crate::flags::Flag;
 
-static IGNORED: Flag<Regex> = Flag::new(
-    "collector.netclass.ignored-devices",
-    "^$",
-    "Interfaces to leave out, as a pattern.",
-);
+static IGNORED: Flag<Regex> =
+    Flag::new("collector.netclass.ignored-devices", "^$", "Interfaces to leave out, as a pattern.");
 static IGNORE_INVALID_SPEED: Flag<bool> = Flag::new(
     "collector.netclass.ignore-invalid-speed",
     "false",

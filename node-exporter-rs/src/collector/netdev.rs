@@ -59,9 +59,7 @@ pub static SPEC: Spec = Spec {
     name: "netdev",
     enabled: true,
     about: "Traffic and errors of network interfaces, from rtnetlink or /proc/net/dev.",
-    flags: &[
-        &INCLUDE, &EXCLUDE, &WHITELIST, &BLACKLIST, &ADDRESSES, &DETAILS, &ALIASES, &NETLINK,
-    ],
+    flags: &[&INCLUDE, &EXCLUDE, &WHITELIST, &BLACKLIST, &ADDRESSES, &DETAILS, &ALIASES, &NETLINK],
     families: FAMILIES,
     build,
 };

@@ -67,9 +67,8 @@ impl Collector for Netstat {
 fn pairs(text: Text<'_>, layouts: &mut Layouts, out: &mut Exposition) -> Result<(), CollectError> {
     let mut lines = text.lines();
     while let Some(names) = lines.next() {
-        let (protocol, names) = names
-            .split_once(':')
-            .ok_or_else(|| text.wrong("no protocol with a colon", names))?;
+        let (protocol, names) =
+            names.split_once(':').ok_or_else(|| text.wrong("no protocol with a colon", names))?;
         let line = lines.next().unwrap_or_default();
         let values = line
             .strip_prefix(protocol)
@@ -96,9 +95,7 @@ fn lines(text: Text<'_>, layouts: &mut Layouts, out: &mut Exposition) -> Result<
     let layout = layouts.next(pairs().map(|(key, ..)| key));
     layout
         .write(pairs().map(|(_, value, _)| value), out)
-        .map_err(|(problem, at)| {
-            text.wrong(problem, pairs().nth(at).map_or("", |(.., line)| line))
-        })
+        .map_err(|(problem, at)| text.wrong(problem, pairs().nth(at).map_or("", |(.., line)| line)))
 }
 
 #[cfg(test)]

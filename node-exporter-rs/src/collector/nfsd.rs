@@ -26,18 +26,11 @@ static STALE: Counter<0> = Counter::new(
     "File handles of clients whose file was gone.",
     [],
 );
-static READ: Counter<0> = Counter::new(
-    "node_nfsd_disk_bytes_read_total",
-    "Bytes that clients read.",
-    [],
-);
-static WRITTEN: Counter<0> = Counter::new(
-    "node_nfsd_disk_bytes_written_total",
-    "Bytes that clients wrote.",
-    [],
-);
-static THREADS: Gauge<0> =
-    Gauge::new("node_nfsd_server_threads", "Threads of the NFS server.", []);
+static READ: Counter<0> =
+    Counter::new("node_nfsd_disk_bytes_read_total", "Bytes that clients read.", []);
+static WRITTEN: Counter<0> =
+    Counter::new("node_nfsd_disk_bytes_written_total", "Bytes that clients wrote.", []);
+static THREADS: Gauge<0> = Gauge::new("node_nfsd_server_threads", "Threads of the NFS server.", []);
 static CACHE_SIZE: Gauge<0> = Gauge::new(
     "node_nfsd_read_ahead_cache_size_blocks",
     "Entries that the server's cache of read-ahead states has room for; kernels without that cache say 0.",
@@ -53,11 +46,8 @@ static PACKETS: Counter<1> = Counter::new(
     "Network packets that the server received and sent.",
     ["proto"],
 );
-static CONNECTIONS: Counter<0> = Counter::new(
-    "node_nfsd_connections_total",
-    "TCP connections that clients opened.",
-    [],
-);
+static CONNECTIONS: Counter<0> =
+    Counter::new("node_nfsd_connections_total", "TCP connections that clients opened.", []);
 static RPC_ERRORS: Counter<1> = Counter::new(
     "node_nfsd_rpc_errors_total",
     "Calls that were refused: malformed, not authenticated, or of an unfit client.",
@@ -100,9 +90,8 @@ pub static SPEC: Spec = Spec {
     },
 };
 
-const WORDS: [&str; 11] = [
-    "rc", "fh", "io", "th", "ra", "net", "rpc", "proc2", "proc3", "proc4ops", "wdeleg_getattr",
-];
+const WORDS: [&str; 11] =
+    ["rc", "fh", "io", "th", "ra", "net", "rpc", "proc2", "proc3", "proc4ops", "wdeleg_getattr"];
 
 /// Counters without labels: the word of their line and their place in it.
 static COUNTERS: [(&Counter<0>, &str, usize); 9] = [
@@ -119,11 +108,43 @@ static COUNTERS: [(&Counter<0>, &str, usize); 9] = [
 
 /// NFS 4 operations from number 3 on (RFC 7530); the empty ones are not reported.
 const V4: [&str; 37] = [
-    "Access", "Close", "Commit", "Create", "DelegPurge", "DelegReturn", "GetAttr", "GetFH", "Link",
-    "Lock", "Lockt", "Locku", "Lookup", "LookupRoot", "Nverify", "Open", "OpenAttr", "OpenConfirm",
-    "OpenDgrd", "PutFH", "", "", "Read", "ReadDir", "ReadLink", "Remove", "Rename", "Renew",
-    "RestoreFH", "SaveFH", "SecInfo", "SetAttr", "SetClientID", "SetClientIDConfirm", "Verify",
-    "Write", "RelLockOwner",
+    "Access",
+    "Close",
+    "Commit",
+    "Create",
+    "DelegPurge",
+    "DelegReturn",
+    "GetAttr",
+    "GetFH",
+    "Link",
+    "Lock",
+    "Lockt",
+    "Locku",
+    "Lookup",
+    "LookupRoot",
+    "Nverify",
+    "Open",
+    "OpenAttr",
+    "OpenConfirm",
+    "OpenDgrd",
+    "PutFH",
+    "",
+    "",
+    "Read",
+    "ReadDir",
+    "ReadLink",
+    "Remove",
+    "Rename",
+    "Renew",
+    "RestoreFH",
+    "SaveFH",
+    "SecInfo",
+    "SetAttr",
+    "SetClientID",
+    "SetClientIDConfirm",
+    "Verify",
+    "Write",
+    "RelLockOwner",
 ];
 
 struct Nfsd {
@@ -155,11 +176,9 @@ impl Collector for Nfsd {
 /// The null procedures, which only probe the server, are not reported.
 fn write_requests<const N: usize>(counters: &Counters<N>, out: &mut Exposition) {
     let mut requests = out.family(&REQUESTS);
-    for (proto, word, names, skipped) in [
-        ("2", "proc2", V2.as_slice(), 1),
-        ("3", "proc3", &V3, 1),
-        ("4", "proc4ops", &V4, 0),
-    ] {
+    for (proto, word, names, skipped) in
+        [("2", "proc2", V2.as_slice(), 1), ("3", "proc3", &V3, 1), ("4", "proc4ops", &V4, 0)]
+    {
         let first = if word == "proc4ops" { 3 } else { skipped };
         let counts = counters.procedures(word).iter().skip(first);
         for (method, count) in names.iter().skip(skipped).zip(counts) {

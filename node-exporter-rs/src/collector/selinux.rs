@@ -103,9 +103,12 @@ mod tests {
     fn samples(files: &[(&str, &str)]) -> Vec<String> {
         let folder = tree(files);
         let mut out = Exposition::new(Format::Text);
-        Selinux { folder: Some(Some(folder.path().join("fs"))), config: folder.path().join("config") }
-            .collect(&mut out)
-            .unwrap();
+        Selinux {
+            folder: Some(Some(folder.path().join("fs"))),
+            config: folder.path().join("config"),
+        }
+        .collect(&mut out)
+        .unwrap();
         let text = std::str::from_utf8(out.text()).unwrap();
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     }
@@ -113,7 +116,10 @@ mod tests {
     #[test]
     fn the_mode_now_and_the_configured_one_are_told_apart() {
         assert_eq!(
-            samples(&[("fs/enforce", "0"), ("config", "# SELINUX=permissive\nSELINUX=enforcing\n")]),
+            samples(&[
+                ("fs/enforce", "0"),
+                ("config", "# SELINUX=permissive\nSELINUX=enforcing\n")
+            ]),
             ["node_selinux_enabled 1", "node_selinux_config_mode 1", "node_selinux_current_mode 0"]
         );
     }

@@ -73,7 +73,11 @@ impl Collector for Sockstat {
                 Err(error) => return Err(error),
             }
         }
-        if found { Ok(()) } else { Err(CollectError::NoData("the kernel is without IPv4 and IPv6")) }
+        if found {
+            Ok(())
+        } else {
+            Err(CollectError::NoData("the kernel is without IPv4 and IPv6"))
+        }
     }
 }
 

@@ -42,14 +42,8 @@ static BACKLOG: Gauge<1> = Gauge::new(
 );
 
 /// The counters and their columns; `softnet_seq_show` of the kernel's net/core/net-procfs.c prints them.
-static COLUMNS: [(&Counter<1>, usize); 6] = [
-    (&PROCESSED, 0),
-    (&DROPPED, 1),
-    (&SQUEEZED, 2),
-    (&COLLISION, 8),
-    (&RPS, 9),
-    (&FLOW_LIMIT, 10),
-];
+static COLUMNS: [(&Counter<1>, usize); 6] =
+    [(&PROCESSED, 0), (&DROPPED, 1), (&SQUEEZED, 2), (&COLLISION, 8), (&RPS, 9), (&FLOW_LIMIT, 10)];
 const BACKLOG_COLUMN: usize = 11;
 const CPU_COLUMN: usize = 12;
 /// What every kernel prints; the columns after these came one by one.

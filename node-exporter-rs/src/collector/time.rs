@@ -111,7 +111,10 @@ mod tests {
         ]);
         let (samples, result) = collect(&SPEC, folder.path(), &[]);
         assert!(samples[0].starts_with("node_time_seconds 1."), "{samples:?}");
-        assert!(samples[1].starts_with("node_time_zone_offset_seconds{time_zone=\""), "{samples:?}");
+        assert!(
+            samples[1].starts_with("node_time_zone_offset_seconds{time_zone=\""),
+            "{samples:?}"
+        );
         assert_eq!(
             samples[2..],
             [
@@ -132,6 +135,8 @@ mod tests {
 
     #[test]
     fn the_clock_keeps_its_fraction() {
-        assert!((seconds(Duration::new(1_700_000_000, 250_000_000)) - 1_700_000_000.25).abs() < 1e-6);
+        assert!(
+            (seconds(Duration::new(1_700_000_000, 250_000_000)) - 1_700_000_000.25).abs() < 1e-6
+        );
     }
 }

@@ -14,11 +14,8 @@ static SYNC_STATUS: Gauge<0> = Gauge::new(
     "1 while a time server keeps the clock, 0 once the kernel takes it for unsynchronised.",
     [],
 );
-static OFFSET: Gauge<0> = Gauge::new(
-    "node_timex_offset_seconds",
-    "What the clock is still to be corrected by.",
-    [],
-);
+static OFFSET: Gauge<0> =
+    Gauge::new("node_timex_offset_seconds", "What the clock is still to be corrected by.", []);
 static FREQUENCY: Gauge<0> = Gauge::new(
     "node_timex_frequency_adjustment_ratio",
     "How fast the clock is made to run: 1 for as fast as the hardware.",
@@ -29,13 +26,13 @@ static MAX_ERROR: Gauge<0> = Gauge::new(
     "What the clock is wrong by at most; it grows until a time server is heard.",
     [],
 );
-static ESTIMATED_ERROR: Gauge<0> = Gauge::new(
-    "node_timex_estimated_error_seconds",
-    "What the clock is probably wrong by.",
+static ESTIMATED_ERROR: Gauge<0> =
+    Gauge::new("node_timex_estimated_error_seconds", "What the clock is probably wrong by.", []);
+static STATUS: Gauge<0> = Gauge::new(
+    "node_timex_status",
+    "The status bits (STA_*) of the kernel's clock, as a number.",
     [],
 );
-static STATUS: Gauge<0> =
-    Gauge::new("node_timex_status", "The status bits (STA_*) of the kernel's clock, as a number.", []);
 static CONSTANT: Gauge<0> = Gauge::new(
     "node_timex_loop_time_constant",
     "How slowly the phase-locked loop follows a time server: a power of two of seconds.",
@@ -48,11 +45,8 @@ static PPS_FREQUENCY: Gauge<0> = Gauge::new(
     "Frequency of the pulse-per-second signal against the clock.",
     [],
 );
-static PPS_JITTER: Gauge<0> = Gauge::new(
-    "node_timex_pps_jitter_seconds",
-    "How much the pulse-per-second signal wavers.",
-    [],
-);
+static PPS_JITTER: Gauge<0> =
+    Gauge::new("node_timex_pps_jitter_seconds", "How much the pulse-per-second signal wavers.", []);
 static PPS_SHIFT: Gauge<0> = Gauge::new(
     "node_timex_pps_shift_seconds",
     "Length of a calibration by the pulse-per-second signal: a power of two of seconds.",
@@ -63,11 +57,8 @@ static PPS_STABILITY: Gauge<0> = Gauge::new(
     "How much the frequency by the pulse-per-second signal wanders.",
     [],
 );
-static PPS_JITTERS: Counter<0> = Counter::new(
-    "node_timex_pps_jitter_total",
-    "Pulses that came too far off to be used.",
-    [],
-);
+static PPS_JITTERS: Counter<0> =
+    Counter::new("node_timex_pps_jitter_total", "Pulses that came too far off to be used.", []);
 static PPS_CALIBRATIONS: Counter<0> = Counter::new(
     "node_timex_pps_calibration_total",
     "Calibrations by the pulse-per-second signal.",

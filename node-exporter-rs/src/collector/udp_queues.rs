@@ -47,7 +47,11 @@ impl Collector for UdpQueues {
             samples.sample(("tx", *ip), bytes.sending);
             samples.sample(("rx", *ip), bytes.receiving);
         }
-        if found { Ok(()) } else { Err(CollectError::NoData("the kernel is without IPv4 and IPv6")) }
+        if found {
+            Ok(())
+        } else {
+            Err(CollectError::NoData("the kernel is without IPv4 and IPv6"))
+        }
     }
 }
 
@@ -56,8 +60,8 @@ fn read(file: &mut KeptFile) -> Result<Bytes, CollectError> {
     let text = file.read_str()?;
     let mut sum = Bytes::default();
     for line in text.lines().skip(1) {
-        let bytes =
-            parse(line).ok_or_else(|| text.wrong("tx_queue:rx_queue expected in column 5", line))?;
+        let bytes = parse(line)
+            .ok_or_else(|| text.wrong("tx_queue:rx_queue expected in column 5", line))?;
         sum.sending = sum.sending.wrapping_add(bytes.sending);
         sum.receiving = sum.receiving.wrapping_add(bytes.receiving);
     }

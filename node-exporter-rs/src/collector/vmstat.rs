@@ -12,11 +12,8 @@ use crate::host::KeptFile;
 
 static OOM_KILL: Untyped<0> =
     Untyped::new("node_vmstat_oom_kill", "Processes that were killed because memory ran out.", []);
-static PGFAULT: Untyped<0> = Untyped::new(
-    "node_vmstat_pgfault",
-    "Page faults, of which most are answered from memory.",
-    [],
-);
+static PGFAULT: Untyped<0> =
+    Untyped::new("node_vmstat_pgfault", "Page faults, of which most are answered from memory.", []);
 static PGMAJFAULT: Untyped<0> = Untyped::new(
     "node_vmstat_pgmajfault",
     "Page faults that had to wait for a device to read the page.",
@@ -91,7 +88,8 @@ impl Collector for Vmstat {
             if matches!(family, FamilyOf::Unwanted) {
                 continue;
             }
-            let value: u64 = value.trim_ascii().parse().map_err(|_| text.wrong("no count", line))?;
+            let value: u64 =
+                value.trim_ascii().parse().map_err(|_| text.wrong("no count", line))?;
             match family {
                 FamilyOf::Unwanted => {}
                 FamilyOf::Known(family) => out.family(family).sample((), value),
@@ -134,8 +132,11 @@ mod tests {
         let flags = [("collector.vmstat.fields", "alloc")];
         let (samples, _) = collect(&SPEC, tree(&[("proc/vmstat", FILE)]).path(), &flags);
         assert_eq!(samples, ["node_vmstat_pgalloc_dma 4"]);
-        let (_, result) =
-            collect(&SPEC, tree(&[("proc/vmstat", FILE)]).path(), &[("collector.vmstat.fields", "")]);
+        let (_, result) = collect(
+            &SPEC,
+            tree(&[("proc/vmstat", FILE)]).path(),
+            &[("collector.vmstat.fields", "")],
+        );
         assert!(result.unwrap_err().to_string().contains("no count: \"nr_free_pages x\""));
     }
 

@@ -23,11 +23,8 @@ pub(super) static INFO: Gauge<10> = Gauge::new(
     ],
 );
 /// The collector `cpufreq` has a family of this name too, with the label `cpu` alone.
-pub(super) static FREQUENCY: Gauge<3> = Gauge::new(
-    "node_cpu_frequency_hertz",
-    "Clock rate of a CPU now.",
-    ["package", "core", "cpu"],
-);
+pub(super) static FREQUENCY: Gauge<3> =
+    Gauge::new("node_cpu_frequency_hertz", "Clock rate of a CPU now.", ["package", "core", "cpu"]);
 pub(super) static FLAG: Gauge<1> = Gauge::new(
     "node_cpu_flag_info",
     "Always 1: a feature of the first CPU that --collector.cpu.info.flags-include asks for.",

@@ -20,7 +20,10 @@ fn time_never_goes_back_and_a_cpu_that_is_gone_is_forgotten() {
             .map(|line| line.rsplit_once(' ').unwrap().1.to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(idle("cpu  0\ncpu0 1 1 1 500 0 0 0 0 0 0\ncpu1 1 1 1 700 0 0 0 0 0 0\n"), ["5", "7"]);
+    assert_eq!(
+        idle("cpu  0\ncpu0 1 1 1 500 0 0 0 0 0 0\ncpu1 1 1 1 700 0 0 0 0 0 0\n"),
+        ["5", "7"]
+    );
     assert_eq!(idle("cpu0 1 1 1 499 0 0 0 0 0 0\ncpu1 1 1 1 701 0 0 0 0 0 0\n"), ["5", "7.01"]);
     assert_eq!(idle("cpu0 1 1 1 501 0 0 0 0 0 0\n"), ["5.01"]);
     // It comes back with a counter that began anew.
@@ -46,7 +49,10 @@ fn a_pattern_switches_the_cpu_info_on() {
     let (samples, result) = collect(&SPEC, folder.path(), &flags);
     assert!(result.is_ok());
     assert!(samples[0].starts_with("node_cpu_info{package=\"\",core=\"\",cpu=\"0\""));
-    assert_eq!(samples[1..], ["node_cpu_flag_info{flag=\"aes\"} 1", "node_cpu_flag_info{flag=\"avx\"} 1"]);
+    assert_eq!(
+        samples[1..],
+        ["node_cpu_flag_info{flag=\"aes\"} 1", "node_cpu_flag_info{flag=\"avx\"} 1"]
+    );
 }
 
 #[test]

@@ -59,7 +59,9 @@ pub(super) fn read(text: Text<'_>, ticks: &mut Vec<Ticks>) -> Result<(), Collect
         if rest.starts_with(' ') {
             continue;
         }
-        ticks.push(Ticks::parse(rest).ok_or_else(|| text.wrong("CPU and its times expected", line))?);
+        ticks.push(
+            Ticks::parse(rest).ok_or_else(|| text.wrong("CPU and its times expected", line))?,
+        );
     }
     if !ticks.is_sorted_by(|a, b| a.cpu < b.cpu) {
         ticks.sort_by_key(|ticks| ticks.cpu);

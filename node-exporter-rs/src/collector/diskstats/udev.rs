@@ -60,7 +60,9 @@ impl Facts {
 impl Told {
     fn parse(text: &str) -> Self {
         let get = |key: &str| {
-            let value = |line: &'_ str| line.strip_prefix("E:")?.strip_prefix(key)?.strip_prefix('=').map(str::to_owned);
+            let value = |line: &'_ str| {
+                line.strip_prefix("E:")?.strip_prefix(key)?.strip_prefix('=').map(str::to_owned)
+            };
             // Where a key stands twice, udev's later word counts.
             text.lines().rev().find_map(value).unwrap_or_default()
         };

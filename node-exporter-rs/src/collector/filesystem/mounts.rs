@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_short_line_is_no_mount() {
-        for line in ["", "36 35 98 / /x rw - ext4 d rw", "36 35 98:7 / /x rw ext4 d rw", "36 35 98:7"]
+        for line in
+            ["", "36 35 98 / /x rw - ext4 d rw", "36 35 98:7 / /x rw ext4 d rw", "36 35 98:7"]
         {
             assert_eq!(Line::parse(line.as_bytes()), None, "{line}");
         }

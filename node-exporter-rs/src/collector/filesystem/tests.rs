@@ -71,7 +71,10 @@ impl Rig {
                 .collect()
         };
         let failed = "device_error=\"mountpoint timeout\"} 1";
-        (points("node_filesystem_size_bytes{", "1"), points("node_filesystem_device_error{", failed))
+        (
+            points("node_filesystem_size_bytes{", "1"),
+            points("node_filesystem_device_error{", failed),
+        )
     }
 }
 

@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_file_of_the_device_is_preferred_to_the_chips_own() {
-        let folder = tree(&[("c/fan1_input", "1"), ("c/device/fan1_input", "2"), ("c/power/x", "")]);
+        let folder =
+            tree(&[("c/fan1_input", "1"), ("c/device/fan1_input", "2"), ("c/power/x", "")]);
         let sensors = Sensors::of(&folder.path().join("c")).0;
         assert_eq!(sensors.len(), 1);
         assert!(sensors["fan1"]["input"].ends_with("device/fan1_input"));

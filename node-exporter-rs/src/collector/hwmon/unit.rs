@@ -92,7 +92,9 @@ fn unit(kind: &str, element: &str) -> (&'static str, Unit, &'static str) {
         ("temp", _) => ("_celsius", plain(Scale::Milli), "a temperature"),
         ("curr", _) => ("_amps", plain(Scale::Milli), "a current"),
         ("energy", _) => ("_joule_total", Unit::Energy, "the energy used so far"),
-        ("power", "accuracy") => ("", plain(Scale::Micro), "how exact the power meter is, as a ratio"),
+        ("power", "accuracy") => {
+            ("", plain(Scale::Micro), "how exact the power meter is, as a ratio")
+        }
         ("power", "average_interval" | "average_interval_min" | "average_interval_max") => {
             ("_seconds", plain(Scale::Milli), "the time over which power is averaged")
         }

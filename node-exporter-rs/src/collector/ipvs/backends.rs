@@ -108,8 +108,7 @@ fn backend<'a>(
     let _forwarding = columns.next()?;
     let mut number = || columns.next()?.parse().ok();
     let counts = Counts { weight: number()?, active: number()?, inactive: number()? };
-    let backend =
-        Backend { remote_address: Some(address), remote_port: Some(port), ..service };
+    let backend = Backend { remote_address: Some(address), remote_port: Some(port), ..service };
     Some((backend, counts))
 }
 

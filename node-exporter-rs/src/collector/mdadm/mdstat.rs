@@ -110,8 +110,7 @@ impl<'a> Array<'a> {
             return;
         }
         let disks = line.split_ascii_whitespace().find_map(|word| {
-            let (required, active) =
-                word.strip_prefix('[')?.strip_suffix(']')?.split_once('/')?;
+            let (required, active) = word.strip_prefix('[')?.strip_suffix(']')?.split_once('/')?;
             Some((required.parse().ok()?, active.parse().ok()?))
         });
         if let Some((required, active)) = disks {
@@ -182,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_stripe_needs_all_its_disks_whatever_they_are_called() {
-        let array = one("md101 : active (read-only) raid0 sdb[2] sdd[1] sdc[0]\n   32 blocks 5k chunks\n");
+        let array =
+            one("md101 : active (read-only) raid0 sdb[2] sdd[1] sdc[0]\n   32 blocks 5k chunks\n");
         assert_eq!((array.required, array.active, array.blocks), (Some(3), Some(3), Some(32)));
         let array = one("md2 : active raid1 raid0a[0]\n   32 blocks [2/1] [U_]\n");
         assert_eq!((array.required, array.active), (Some(2), Some(1)));
@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn a_sync_that_waits_has_done_nothing_and_one_elsewhere_is_unknown() {
-        let text = |sync| format!("md9 : active raid1 sda[0]\n   8 blocks [1/1] [U]\n   resync={sync}\n");
+        let text =
+            |sync| format!("md9 : active raid1 sda[0]\n   8 blocks [1/1] [U]\n   resync={sync}\n");
         assert_eq!(one(&text("DELAYED")).synced, Some(0));
         assert_eq!(one(&text("PENDING")).synced, Some(0));
         assert_eq!(one(&text("REMOTE")).synced, None);

@@ -15,7 +15,8 @@ use super::interface::{
 use super::sysfs::KEPT;
 use crate::host::Host;
 use crate::netlink::{
-    Attributes, Client, DeviceName, LINK_STATS64_LEN, Link, LinkMode, LinkModes, LinkStats, Request, Step, attribute,
+    Attributes, Client, DeviceName, LINK_STATS64_LEN, Link, LinkMode, LinkModes, LinkStats,
+    Request, Step, attribute,
 };
 
 /// What rtnetlink lacks.

@@ -40,7 +40,9 @@ impl Addresses {
         client.dump(Request::addresses(), |step| match step {
             Step::Begin => found.clear(),
             Step::Message(body) => {
-                let Some(Address { index, prefix, ip: address }) = Address::parse(body) else { return };
+                let Some(Address { index, prefix, ip: address }) = Address::parse(body) else {
+                    return;
+                };
                 let Some(&device) = names.get(index) else { return };
                 let this = Found { device, address, prefix };
                 if !filter.ignores(&device) && !found.contains(&this) {

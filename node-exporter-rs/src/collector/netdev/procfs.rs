@@ -31,8 +31,7 @@ mod tests {
 
     #[test]
     fn columns_need_no_blank_after_the_colon() {
-        let (name, counters) =
-            parse(b"  eth0:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16").unwrap();
+        let (name, counters) = parse(b"  eth0:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16").unwrap();
         assert_eq!(&*name, "eth0");
         assert_eq!((counters[2], counters[22], counters[23]), (Some(1), Some(16), None));
     }

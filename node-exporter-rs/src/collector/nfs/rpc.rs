@@ -12,9 +12,28 @@ pub(in crate::collector) const V2: [&str; 18] = [
 ];
 /// NFS 3 procedures by number (RFC 1813).
 pub(in crate::collector) const V3: [&str; 22] = [
-    "Null", "GetAttr", "SetAttr", "Lookup", "Access", "ReadLink", "Read", "Write", "Create",
-    "MkDir", "SymLink", "MkNod", "Remove", "RmDir", "Rename", "Link", "ReadDir", "ReadDirPlus",
-    "FsStat", "FsInfo", "PathConf", "Commit",
+    "Null",
+    "GetAttr",
+    "SetAttr",
+    "Lookup",
+    "Access",
+    "ReadLink",
+    "Read",
+    "Write",
+    "Create",
+    "MkDir",
+    "SymLink",
+    "MkNod",
+    "Remove",
+    "RmDir",
+    "Rename",
+    "Link",
+    "ReadDir",
+    "ReadDirPlus",
+    "FsStat",
+    "FsInfo",
+    "PathConf",
+    "Commit",
 ];
 
 /// The numbers of one file by the word before them; the memory is reused.

@@ -138,7 +138,8 @@ mod tests {
         assert_eq!(midnight("2000-02-29"), Some(951_782_400));
         assert_eq!(midnight("2027-04-30"), Some(1_809_043_200));
         assert_eq!(release("SUPPORT_END=\"2026-11-23\"").support_end, Some(1_795_392_000));
-        for none in ["", "2027", "2027-02-29", "2027-13-01", "2027-04-31", "2027-04-30-1", "x-1-1"] {
+        for none in ["", "2027", "2027-02-29", "2027-13-01", "2027-04-31", "2027-04-30-1", "x-1-1"]
+        {
             assert_eq!(midnight(none), None, "{none}");
         }
     }
