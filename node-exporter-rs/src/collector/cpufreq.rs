@@ -13,7 +13,7 @@ use crate::host::{Host, KeptFile, attribute, number};
 
 static CURRENT: Gauge<1> = Gauge::new(
     "node_cpu_frequency_hertz",
-    "Clock rate of a CPU now, as the hardware tells.",
+    "Clock rate of a CPU now.",
     ["cpu"],
 );
 static AVERAGE: Gauge<1> = Gauge::new(

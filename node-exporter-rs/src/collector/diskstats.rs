@@ -4,6 +4,8 @@
 mod device;
 mod udev;
 
+use std::path::PathBuf;
+
 use exporter_toolkit::{Counter, Exposition, Gauge};
 
 use self::device::{COLUMNS, Device, Row};
@@ -195,6 +197,7 @@ const IO_NOW_COLUMN: usize = 8;
 struct Diskstats {
     host: Host,
     file: KeptFile,
+    path: PathBuf,
     filter: Filter,
     /// In the file's order, which changes only when a device comes or goes.
     devices: Vec<Device>,
@@ -217,6 +220,7 @@ impl Diskstats {
         Ok(Self {
             host: setup.host.clone(),
             file: setup.host.keep_proc("diskstats"),
+            path: setup.host.proc("diskstats"),
             filter: Filter::from_flags(flags, &INCLUDE, exclude)?,
             devices: Vec::new(),
         })
@@ -224,12 +228,13 @@ impl Diskstats {
 
     /// Takes over the file's counts. A device's facts are read when it appears.
     fn read(&mut self) -> Result<(), CollectError> {
-        let text = self.file.read_str()?;
+        // The name of an md array may hold any bytes.
+        let text = String::from_utf8_lossy(self.file.read()?);
+        let wrong = |line| CollectError::parse(&self.path, "not a device", line);
         let udev = self.host.udev("").is_dir();
         let mut count = 0;
-        for line in text.as_str().lines() {
-            let Some(row) = Row::parse(line).ok_or_else(|| text.wrong("not a device", line))?
-            else {
+        for line in text.lines() {
+            let Some(row) = Row::parse(line).ok_or_else(|| wrong(line))? else {
                 continue;
             };
             if device::place(&mut self.devices, count, &row, &self.filter, &self.host) {
@@ -269,7 +274,10 @@ impl Diskstats {
             let udev::Told { path, wwn, model, serial, revision, .. } = &device.facts.told;
             let (name, major, minor) = (&device.name, device.major, device.minor);
             let rotational = u8::from(device.rotational);
-            info.sample((name, major, minor, path, wwn, model, serial, revision, rotational), 1_u8);
+            info.sample(
+                (name, major, minor, path, wwn, model, serial, revision, rotational),
+                1_u8,
+            );
         }
         let mut filesystems = out.family(&FILESYSTEM_INFO);
         for device in self.shown() {

@@ -54,8 +54,9 @@ impl Reader {
     }
 
     pub(super) fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        let text = self.file.read_str()?;
-        let mut cpus = parse(text.as_str());
+        // A model's name is what the firmware or a hypervisor wrote, in any bytes.
+        let text = String::from_utf8_lossy(self.file.read()?);
+        let mut cpus = parse(&text);
         cpus.sort_by_key(|cpu| cpu.number);
         cpus.dedup_by_key(|cpu| cpu.number);
         let mut info = out.family(&INFO);

@@ -57,6 +57,17 @@ fn a_malformed_line_is_named() {
 }
 
 #[test]
+fn a_name_that_is_not_utf_8_costs_nothing() {
+    let folder = tree(&[("proc/diskstats", "")]);
+    let mut text = line(0, "sda", 1).into_bytes();
+    text.extend_from_slice(b"9 127 md_\xff 1 2 3 4 5 6 7 8 9 10 11\n");
+    std::fs::write(folder.path().join("proc/diskstats"), text).unwrap();
+    let (samples, result) = collect(&SPEC, folder.path(), &[]);
+    assert!(result.is_ok());
+    assert_eq!(samples[1], "node_disk_reads_completed_total{device=\"md_\u{fffd}\"} 1");
+}
+
+#[test]
 fn an_include_pattern_and_the_former_name_of_exclude_are_heard() {
     let text = line(0, "sda", 1) + &line(1, "sda1", 2);
     let devices = |flag: (&str, &str)| {
