@@ -11,6 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 /// A piece of work with its own memory, run again and again.
 pub trait Job: Send + 'static {
     fn run(&mut self);
@@ -69,7 +71,9 @@ struct Shared<J> {
     name: String,
     state: Mutex<State<J>>,
     work: Condvar,
+    /// Told when a round's last job is finished: the one for those who block, the other for those who must not.
     done: Condvar,
+    home: Notify,
 }
 
 #[derive(Debug)]
@@ -110,6 +114,7 @@ impl<J: Job> Crew<J> {
                 state: Mutex::new(state),
                 work: Condvar::new(),
                 done: Condvar::new(),
+                home: Notify::new(),
             }),
             limit: limit.max(1),
             patience: Duration::from_millis(25),
@@ -175,12 +180,51 @@ impl<J: Job> Crew<J> {
 
     /// Runs every job at home that `prepare` accepts. Returns when all of them are back, or at the deadline; then a job
     /// that was not begun is home again without having run, and one that hangs stays away.
-    pub fn round(&mut self, mut prepare: impl FnMut(&mut J) -> bool, deadline: Instant) {
-        self.collect_finished();
-        // Each of these holds a worker that cannot take part.
-        let stuck = self.away();
+    pub fn round(&mut self, prepare: impl FnMut(&mut J) -> bool, deadline: Instant) {
+        self.begin(prepare);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
+        while let Some(time) = self.turn(&mut state, deadline) {
+            let before = state.pending;
+            state = shared
+                .done
+                .wait_timeout_while(state, time, |state| state.pending > 0)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+            self.encourage(&mut state, before);
+        }
+        drop(state);
+        self.collect_finished();
+    }
+
+    /// As [`Crew::round`], for a caller that must not block. Where its future is dropped, what was begun comes home in a
+    /// later round.
+    pub async fn round_async(&mut self, prepare: impl FnMut(&mut J) -> bool, deadline: Instant) {
+        self.begin(prepare);
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let (time, before) = {
+                let mut state = shared.lock();
+                let Some(time) = self.turn(&mut state, deadline) else { break };
+                (time, state.pending)
+            };
+            // Whether it was told or lost its patience, the state says.
+            let _told = tokio::time::timeout(time, shared.home.notified()).await;
+            self.encourage(&mut shared.lock(), before);
+        }
+        self.collect_finished();
+    }
+
+    /// Puts the jobs in line and calls for a worker.
+    fn begin(&mut self, mut prepare: impl FnMut(&mut J) -> bool) {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        self.recall(&mut state);
+        for (id, job) in state.finished.drain(..) {
+            self.jobs[id] = Place::Home(job);
+        }
+        // Each of these holds a worker that cannot take part.
+        let stuck = self.away();
         state.round += 1;
         for (id, place) in self.jobs.iter_mut().enumerate() {
             if let Some(job) = place.send(&mut prepare) {
@@ -188,34 +232,36 @@ impl<J: Job> Crew<J> {
             }
         }
         state.pending = state.queue.len();
-        if state.idle > 0 || state.workers <= stuck {
+        if state.pending > 0 && (state.idle > 0 || state.workers <= stuck) {
             self.call(&mut state);
         }
-        self.wait(&shared, state, deadline);
-        self.collect_finished();
     }
 
-    /// Waits until this round's jobs are finished or the deadline passes. Where none ends for as long as patience lasts,
-    /// it calls for one more worker.
-    fn wait(&mut self, shared: &Shared<J>, mut state: MutexGuard<'_, State<J>>, deadline: Instant) {
-        while state.pending > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                // What no worker has begun comes home as it is.
-                while let Some((id, job)) = state.queue.pop_front() {
-                    self.jobs[id] = Place::Home(job);
-                }
-                return;
-            }
-            let before = state.pending;
-            state = shared
-                .done
-                .wait_timeout_while(state, left.min(self.patience), |state| state.pending > 0)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-            if state.pending == before && !state.queue.is_empty() {
-                self.call(&mut state);
-            }
+    /// How long to wait for this round's jobs; `None` where they are all finished, or the deadline passed and what no
+    /// worker has begun is home again.
+    fn turn(&mut self, state: &mut State<J>, deadline: Instant) -> Option<Duration> {
+        if state.pending == 0 {
+            return None;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            self.recall(state);
+            return None;
+        }
+        Some(left.min(self.patience))
+    }
+
+    /// Calls for one more worker where no job ended for as long as patience lasted.
+    fn encourage(&self, state: &mut State<J>, before: usize) {
+        if state.pending == before && !state.queue.is_empty() {
+            self.call(state);
+        }
+    }
+
+    /// Takes home the jobs that no worker has begun.
+    fn recall(&mut self, state: &mut State<J>) {
+        while let Some((id, job)) = state.queue.pop_front() {
+            self.jobs[id] = Place::Home(job);
         }
     }
 
@@ -265,11 +311,15 @@ impl<J: Job> Shared<J> {
             }
             let mut state = self.lock();
             state.finished.push((id, job));
-            if state.round == round {
-                state.pending = state.pending.saturating_sub(1);
-                if state.pending == 0 {
-                    self.done.notify_one();
-                }
+            if state.round != round {
+                continue;
+            }
+            state.pending = state.pending.saturating_sub(1);
+            if state.pending == 0 {
+                // Who is woken wants the lock at once.
+                drop(state);
+                self.done.notify_one();
+                self.home.notify_one();
             }
         }
     }
@@ -286,8 +336,10 @@ impl<J: Job> Shared<J> {
                 return None;
             }
             state.idle += 1;
+            let alone = state.workers == 1;
+            let time = if alone { Duration::MAX } else { IDLE };
             let (guard, timeout) =
-                self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+                self.work.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
             state = guard;
             state.idle -= 1;
             if timeout.timed_out() && state.queue.is_empty() && state.workers > 1 {

@@ -1,6 +1,6 @@
 //! The collectors behind the HTTP server: one scrape after another, each under its own deadline.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use exporter_toolkit::Exposition;
@@ -11,10 +11,12 @@ use crate::scrape::{Scraper, Selection, Standing, State};
 
 /// What is served.
 pub struct Agent {
-    turn: Arc<tokio::sync::Mutex<Turn>>,
+    turn: tokio::sync::Mutex<Turn>,
     telemetry: Telemetry,
+    /// Where the metrics are, for the landing page.
+    path: String,
     /// The standings and the time of the last scrape, for the landing page, which never waits for a scrape.
-    last: Arc<Mutex<Last>>,
+    last: Mutex<Last>,
 }
 
 /// What a scrape needs alone.
@@ -33,13 +35,14 @@ struct Last {
 }
 
 impl Agent {
-    pub fn new(scraper: Scraper, telemetry: Telemetry) -> Self {
+    pub fn new(scraper: Scraper, telemetry: Telemetry, path: &str) -> Self {
         let last = Last { standings: scraper.standings().to_vec(), ..Last::default() };
         let turn = Turn { scraper, telemetry: Exposition::default(), size: 0 };
         Self {
-            turn: Arc::new(tokio::sync::Mutex::new(turn)),
+            turn: tokio::sync::Mutex::new(turn),
             telemetry,
-            last: Arc::new(Mutex::new(last)),
+            path: path.to_owned(),
+            last: Mutex::new(last),
         }
     }
 
@@ -57,27 +60,27 @@ impl Source for Agent {
         let wanted = Selection::from_query(&request.query, |name| self.enabled(name))
             .map_err(|refused| Refusal::bad_request(refused.to_string()))?;
         let (format, deadline) = (request.format, request.deadline);
-        let turn = Arc::clone(&self.turn).lock_owned();
-        let Ok(mut turn) = tokio::time::timeout_at(deadline.into(), turn).await else {
+        let turn = tokio::time::timeout_at(deadline.into(), self.turn.lock());
+        let Ok(mut turn) = turn.await else {
             return Err(Refusal::unavailable("Earlier scrapes took until this one's deadline."));
         };
         turn.telemetry.restart(format);
         self.telemetry.write(&mut turn.telemetry);
-        let last = Arc::clone(&self.last);
-        let work = tokio::task::spawn_blocking(move || turn.scrape(&wanted, request, &last));
-        match work.await {
-            Ok(text) => Ok(Answer::whole(format, text)),
-            Err(error) => {
-                tracing::error!(%error, "scrape failed: please report this");
-                Err(Refusal::unavailable("The scrape failed; see the log."))
-            }
-        }
+        let text = turn.scrape(&wanted, &request).await;
+        let mut last = self.last();
+        last.standings.clone_from_slice(turn.scraper.standings());
+        last.at = Some(Instant::now());
+        last.size = text.len();
+        Ok(Answer::whole(format, text))
     }
 
     fn landing(&self, page: &mut Landing) {
         page.name("node-exporter-rs")
             .description("Host metrics from /proc and /sys.")
-            .version(crate::options::BUILD);
+            .version(crate::options::BUILD)
+            .link(&self.path, "Metrics", "what Prometheus scrapes")
+            .link("/healthz", "Health", "whether the process answers")
+            .link("/readyz", "Readiness", "whether the data is complete");
         let last = self.last();
         match last.at {
             None => page.fact("Last scrape", "none yet"),
@@ -95,16 +98,12 @@ impl Source for Agent {
 }
 
 impl Turn {
-    fn scrape(&mut self, wanted: &Selection, request: Scrape, last: &Mutex<Last>) -> Vec<u8> {
+    async fn scrape(&mut self, wanted: &Selection, request: &Scrape) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.size);
-        let Scrape { format, deadline, .. } = request;
-        self.scraper.scrape(wanted, format, deadline, &self.telemetry, &mut text);
+        let Scrape { format, deadline, .. } = *request;
+        self.scraper.scrape(wanted, format, deadline, &self.telemetry, &mut text).await;
         // A little more than the last answer, so that the next seldom grows its memory.
         self.size = text.len() + text.len() / 16;
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.standings.clone_from_slice(self.scraper.standings());
-        last.at = Some(Instant::now());
-        last.size = text.len();
         text
     }
 }

@@ -58,7 +58,7 @@ pub enum BuildError {
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
     /// The kernel, the hardware or the privileges do not give this here: nothing is wrong.
-    #[error("no data: {0}")]
+    #[error("{0}")]
     NoData(&'static str),
     #[error("cannot read {path}: {source}", path = path.display())]
     Read { path: PathBuf, source: io::Error },

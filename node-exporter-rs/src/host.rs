@@ -1,15 +1,17 @@
 //! The host being measured: where its `/proc`, `/sys`, root and udev data are mounted, and bounded reads from there.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::ops::Deref;
-use std::os::unix::fs::FileExt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::collector::CollectError;
+
+mod kept;
+
+pub use kept::{KeptFile, KeptOpen, Text};
 
 /// More than any kernel file holds on the largest hosts; what is longer is cut, never an endless read.
 const LIMIT: usize = 64 << 20;
@@ -95,31 +97,26 @@ impl Host {
         KeptFile::new(self.clone(), self.proc(relative))
     }
 
-    /// Lets a file of procfs or sysfs stay open for a collector that reads many small ones into memory of its own; any
-    /// other file, or one too many, is given back.
+    /// Lets a file of procfs or sysfs stay open; any other file, or one too many, is given back.
     pub fn keep_open(&self, file: File) -> Result<KeptOpen, File> {
-        let room = self.0.kept.fetch_add(1, Ordering::Relaxed) < KEPT_LIMIT;
-        if room && is_kernel_file(&file) {
+        let room = |kept| (kept < KEPT_LIMIT).then_some(kept + 1);
+        if is_kernel_file(&file)
+            && self.0.kept.try_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+        {
             return Ok(KeptOpen { host: self.clone(), file });
         }
-        self.0.kept.fetch_sub(1, Ordering::Relaxed);
         Err(file)
+    }
+
+    /// How many files stay open.
+    #[cfg(test)]
+    pub(crate) fn kept_open(&self) -> usize {
+        self.0.kept.load(Ordering::Relaxed)
     }
 
     /// A file below `/sys` that is read at every scrape.
     pub fn keep_sys(&self, relative: &str) -> KeptFile {
         KeptFile::new(self.clone(), self.sys(relative))
-    }
-
-    /// Takes one of the places for files that stay open; false where all are taken.
-    pub(crate) fn claim_open_file(&self) -> bool {
-        let room = |kept| (kept < KEPT_LIMIT).then_some(kept + 1);
-        self.0.kept.try_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
-    }
-
-    /// Gives back a place taken by [`Host::claim_open_file`].
-    pub(crate) fn release_open_file(&self) {
-        self.0.kept.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -166,181 +163,7 @@ pub fn names(folder: &Path) -> Result<Vec<String>, CollectError> {
     Ok(names)
 }
 
-/// An open file that counts towards the limit of those kept: [`Host::keep_open`].
-#[derive(Debug)]
-pub struct KeptOpen {
-    host: Host,
-    file: File,
-}
-
-impl Deref for KeptOpen {
-    type Target = File;
-
-    fn deref(&self) -> &File {
-        &self.file
-    }
-}
-
-impl Drop for KeptOpen {
-    fn drop(&mut self) {
-        self.host.0.kept.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A kernel file that is read at every scrape into memory of its own: its descriptor stays open, which saves the two
-/// system calls and the path walk that cost more than the reading.
-///
-/// Only files of procfs and sysfs are kept open; any other (a test's tree) is opened afresh each time. A descriptor
-/// whose device is gone answers with an error, upon which the file is opened once more.
-#[derive(Debug)]
-pub struct KeptFile {
-    host: Host,
-    path: PathBuf,
-    file: Option<File>,
-    buffer: Vec<u8>,
-}
-
-impl KeptFile {
-    fn new(host: Host, path: PathBuf) -> Self {
-        Self { host, path, file: None, buffer: Vec::new() }
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The file as it is now.
-    pub fn read(&mut self) -> Result<&[u8], CollectError> {
-        let kept = match &self.file {
-            Some(file) => read_at_start(file, &mut self.buffer).is_ok(),
-            None => false,
-        };
-        if !kept {
-            self.release();
-            let result = File::open(&self.path)
-                .and_then(|file| read_at_start(&file, &mut self.buffer).map(|()| file));
-            match result {
-                Ok(file) => self.keep(file),
-                Err(source) => {
-                    return Err(CollectError::Read { path: self.path.clone(), source });
-                }
-            }
-        }
-        Ok(&self.buffer)
-    }
-
-    /// The file as text; bytes that are not UTF-8 are an error that names the file.
-    pub fn read_str(&mut self) -> Result<Text<'_>, CollectError> {
-        self.read()?;
-        match std::str::from_utf8(&self.buffer) {
-            Ok(text) => Ok(Text { path: &self.path, text }),
-            Err(error) => Err(CollectError::Parse {
-                file: self.path.display().to_string(),
-                problem: "not UTF-8",
-                line: format!("at byte {}", error.valid_up_to()),
-            }),
-        }
-    }
-
-    fn keep(&mut self, file: File) {
-        let room = self.host.0.kept.fetch_add(1, Ordering::Relaxed) < KEPT_LIMIT;
-        if room && is_kernel_file(&file) {
-            self.file = Some(file);
-        } else {
-            self.host.0.kept.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    fn release(&mut self) {
-        if self.file.take().is_some() {
-            self.host.0.kept.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for KeptFile {
-    fn drop(&mut self) {
-        self.release();
-    }
-}
-
-/// A file's text that knows where it comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Text<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl<'a> Text<'a> {
-    pub fn as_str(self) -> &'a str {
-        self.text
-    }
-
-    /// A malformed line of this file.
-    pub fn wrong(self, problem: &'static str, line: &str) -> CollectError {
-        CollectError::parse(self.path, problem, line)
-    }
-}
-
-impl Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        self.text
-    }
-}
-
-/// Reads from offset 0 to the end: one call may return less than the whole, as `seq_file` hands out buffers.
-fn read_at_start(file: &File, buffer: &mut Vec<u8>) -> io::Result<()> {
-    let mut end = 0;
-    loop {
-        if buffer.len() - end < ATTRIBUTE_LIMIT / 2 {
-            buffer.resize((buffer.len() * 2).max(ATTRIBUTE_LIMIT), 0);
-        }
-        match file.read_at(&mut buffer[end..], end as u64) {
-            Ok(0) => break,
-            Ok(count) if end + count >= LIMIT => {
-                end = LIMIT;
-                break;
-            }
-            Ok(count) => end += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    buffer.truncate(end);
-    Ok(())
-}
-
 /// `PROC_SUPER_MAGIC` and `SYSFS_MAGIC` of linux/magic.h.
-pub(crate) fn is_kernel_file(file: &File) -> bool {
+fn is_kernel_file(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|fs| matches!(fs.f_type, 0x9fa0 | 0x6265_6572))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kept_file_is_read_afresh_and_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("proc")).unwrap();
-        let host = Host::below(folder.path());
-        let mut file = host.keep_proc("x");
-        assert!(file.read().unwrap_err().is_no_data());
-        let long = "0123456789".repeat(2000);
-        for text in ["one", &long, "", "two"] {
-            std::fs::write(folder.path().join("proc/x"), text).unwrap();
-            assert_eq!(file.read().unwrap(), text.as_bytes());
-        }
-    }
-
-    #[test]
-    fn a_live_proc_file_stays_open_and_changes() {
-        let mut file = Host::default().keep_proc("uptime");
-        let first = file.read().unwrap().to_vec();
-        assert!(file.file.is_some());
-        std::thread::sleep(std::time::Duration::from_millis(30));
-        assert_ne!(file.read().unwrap(), first);
-    }
 }

@@ -45,6 +45,7 @@ fn run(given: Given) -> anyhow::Result<()> {
 }
 
 async fn serve(given: Given, scraper: Scraper, control: &shutdown::Control) -> anyhow::Result<()> {
+    let path = given.options.web.telemetry_path.clone();
     let server = Server::bind(given.options.web, ADDRESS)?;
     let mut telemetry = Telemetry::new(BUILD)
         .with_http(server.stats())
@@ -59,7 +60,10 @@ async fn serve(given: Given, scraper: Scraper, control: &shutdown::Control) -> a
     });
     let stop = control.shutdown();
     server
-        .serve(Arc::new(Agent::new(scraper, telemetry)), async move { stop.requested().await })
+        .serve(
+            Arc::new(Agent::new(scraper, telemetry, &path)),
+            async move { stop.requested().await },
+        )
         .await?;
     Ok(())
 }

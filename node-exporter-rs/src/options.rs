@@ -86,7 +86,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Given, clap::Er
         take(*flag, &matches, &mut flags);
     }
     let runs = |spec: &&&Spec| runs(spec, options.disable_defaults, &matches);
-    let enabled = COLLECTORS.iter().filter(runs).copied().collect();
+    let enabled: Vec<&Spec> = COLLECTORS.iter().filter(runs).copied().collect();
+    // A family that two collectors can give is given by one, which asks whether the other runs.
+    for spec in COLLECTORS.iter().filter(|spec| !enabled.iter().any(|one| one.name == spec.name)) {
+        flags.set(&switch_name(spec), "false");
+    }
     Ok(Given { options, flags, enabled })
 }
 

@@ -1,5 +1,6 @@
 //! One scrape: every wanted collector runs into its own buffer under one deadline, and what is there becomes one text.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use exporter_toolkit::crew::{Crew, Job};
@@ -77,8 +78,8 @@ pub enum State {
     #[default]
     NotYetRun,
     Fine,
-    NoData(String),
-    Failed(String),
+    NoData(Arc<str>),
+    Failed(Arc<str>),
     Late,
     Panicked,
 }
@@ -150,8 +151,8 @@ impl Scraper {
     }
 
     /// Runs the wanted collectors and appends their families, those of `more` and their own standing to `text`, sorted
-    /// by name. Blocks until all of them are back, at most until the deadline.
-    pub fn scrape(
+    /// by name. Ends when all of them are back, and at the deadline at the latest.
+    pub async fn scrape(
         &mut self,
         wanted: &Selection,
         format: Format,
@@ -168,7 +169,7 @@ impl Scraper {
         }
         let begin =
             |task: &mut Task| wanted.has(task.name) && task.prepare(round, format, deadline);
-        self.crew.round(begin, deadline);
+        self.crew.round_async(begin, deadline).await;
         for (standing, task) in self.standings.iter_mut().zip(self.crew.jobs()) {
             if wanted.has(standing.name) {
                 standing.note(task.filter(|task| task.round == round), &self.counts);
@@ -244,9 +245,9 @@ impl Standing {
             return self.state.clone();
         }
         if error.is_no_data() {
-            State::NoData(error.to_string())
+            State::NoData(error.to_string().into())
         } else {
-            State::Failed(error.to_string())
+            State::Failed(error.to_string().into())
         }
     }
 
@@ -255,8 +256,8 @@ impl Standing {
         match state {
             State::NotYetRun => {}
             State::Fine => tracing::debug!(collector, "collector succeeded"),
-            State::NoData(why) => tracing::debug!(collector, why, "collector has no data"),
-            State::Failed(error) => tracing::warn!(collector, error, "collector failed"),
+            State::NoData(why) => tracing::debug!(collector, why = &**why, "collector has no data"),
+            State::Failed(error) => tracing::warn!(collector, error = &**error, "collector failed"),
             State::Late => {
                 tracing::warn!(collector, "collector is late: the scrape was answered without it")
             }

@@ -11,11 +11,8 @@ use super::cpu::list;
 use super::{CollectError, Collector, Spec};
 use crate::host::{Host, KeptFile, attribute, number};
 
-static CURRENT: Gauge<1> = Gauge::new(
-    "node_cpu_frequency_hertz",
-    "Clock rate of a CPU now.",
-    ["cpu"],
-);
+static CURRENT: Gauge<1> =
+    Gauge::new("node_cpu_frequency_hertz", "Clock rate of a CPU now.", ["cpu"]);
 static AVERAGE: Gauge<1> = Gauge::new(
     "node_cpu_frequency_avg_hertz",
     "Clock rate of a CPU on average over the last moments in which it was busy.",

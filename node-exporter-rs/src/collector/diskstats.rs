@@ -274,10 +274,7 @@ impl Diskstats {
             let udev::Told { path, wwn, model, serial, revision, .. } = &device.facts.told;
             let (name, major, minor) = (&device.name, device.major, device.minor);
             let rotational = u8::from(device.rotational);
-            info.sample(
-                (name, major, minor, path, wwn, model, serial, revision, rotational),
-                1_u8,
-            );
+            info.sample((name, major, minor, path, wwn, model, serial, revision, rotational), 1_u8);
         }
         let mut filesystems = out.family(&FILESYSTEM_INFO);
         for device in self.shown() {

@@ -81,14 +81,15 @@ impl Collector for Pressure {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
         let mut found = false;
         for (resource, file) in RESOURCES.iter().zip(&mut self.files) {
-            let text = match file.read_str() {
+            let text = match file.read_if_there() {
+                Ok(Some(text)) => text,
+                Ok(None) => continue,
                 Err(CollectError::Read { source, .. }) if is_off(&source) => {
                     return Err(CollectError::NoData(
                         "pressure stall information is off: boot with psi=1",
                     ));
                 }
-                Err(error) if error.is_no_data() => continue,
-                other => other?,
+                Err(error) => return Err(error),
             };
             found = true;
             for (word, family) in [("some", resource.some), ("full", resource.full)] {

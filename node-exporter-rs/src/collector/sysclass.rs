@@ -15,7 +15,7 @@ use exporter_toolkit::{Described, Exposition, Family};
 use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom};
 
 use super::CollectError;
-use crate::host::{Host, is_kernel_file};
+use crate::host::{Host, KeptOpen};
 
 /// A sysfs attribute is one page at most.
 const LIMIT: usize = 4096;
@@ -138,7 +138,7 @@ pub(super) fn integer(bytes: &[u8]) -> Option<i128> {
 pub(super) struct Attribute {
     host: Host,
     path: PathBuf,
-    file: Option<File>,
+    file: Option<KeptOpen>,
 }
 
 impl Attribute {
@@ -151,42 +151,19 @@ impl Attribute {
         if let Some(file) = &self.file {
             let result = file.read_at(&mut buffer, 0);
             if result.is_err() {
-                self.release();
+                self.file = None;
             }
             return result.map(|length| take(&buffer[..length]));
         }
         let file = File::open(&self.path)?;
         let length = file.read_at(&mut buffer, 0)?;
-        self.keep(file);
+        self.file = self.host.keep_open(file).ok();
         Ok(take(&buffer[..length]))
     }
 
     /// The attribute as one whole number; `None` where it is missing, refused or malformed.
     pub(super) fn number(&mut self) -> Option<f64> {
         self.read(number).ok()?
-    }
-
-    fn keep(&mut self, file: File) {
-        if !self.host.claim_open_file() {
-            return;
-        }
-        if is_kernel_file(&file) {
-            self.file = Some(file);
-        } else {
-            self.host.release_open_file();
-        }
-    }
-
-    fn release(&mut self) {
-        if self.file.take().is_some() {
-            self.host.release_open_file();
-        }
-    }
-}
-
-impl Drop for Attribute {
-    fn drop(&mut self) {
-        self.release();
     }
 }
 
@@ -350,9 +327,9 @@ mod tests {
         assert!(attribute.read(|_| ()).is_err() || attribute.file.is_some());
         assert!(other.number().is_some() && other.file.is_some());
         assert!(other.number().is_some());
+        assert!(host.kept_open() >= 1);
         drop((attribute, other));
-        let room = |host: &Host| (0..100_000).take_while(|_| host.claim_open_file()).count();
-        assert_eq!(room(&host), room(&Host::default()));
+        assert_eq!(host.kept_open(), 0);
     }
 
     #[test]

@@ -48,7 +48,9 @@ macro_rules! spec {
 fn scrape(scraper: &mut Scraper, wanted: &Selection, ms: u64) -> String {
     let mut text = Vec::new();
     let deadline = Instant::now() + Duration::from_millis(ms);
-    scraper.scrape(wanted, Format::Text, deadline, &Exposition::default(), &mut text);
+    let more = Exposition::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(scraper.scrape(wanted, Format::Text, deadline, &more, &mut text));
     String::from_utf8(text).unwrap()
 }
 
@@ -86,7 +88,7 @@ fn what_a_failing_collector_wrote_before_is_kept() {
     let text = scrape(&mut scraper, &Selection::All, 60_000);
     assert!(text.contains("test_answer 1\n"), "{text}");
     assert!(text.contains("node_scrape_collector_success{collector=\"broken\"} 0\n"), "{text}");
-    assert_eq!(scraper.standings()[0].state, State::Failed("x: wrong: \"line\"".to_owned()));
+    assert_eq!(scraper.standings()[0].state, State::Failed("x: wrong: \"line\"".into()));
 }
 
 #[test]

@@ -46,8 +46,8 @@ pub(super) struct MountInfo {
 impl MountInfo {
     pub(super) fn new(host: &Host) -> Self {
         Self {
-            of_init: host.keep_proc("1/mountinfo"),
-            of_self: host.keep_proc("self/mountinfo"),
+            of_init: host.keep_proc("1/mountinfo").with_long_records(),
+            of_self: host.keep_proc("self/mountinfo").with_long_records(),
             root: host.root_path().to_owned(),
             last: Vec::new(),
             malformed: None,
