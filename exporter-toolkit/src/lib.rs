@@ -10,6 +10,7 @@ pub mod golden;
 pub mod labels;
 pub mod line;
 pub mod log;
+pub mod memory;
 pub mod merge;
 pub mod name;
 pub mod number;

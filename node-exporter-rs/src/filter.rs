@@ -1,18 +1,18 @@
 //! Which devices a collector leaves out, by an include or an exclude pattern.
 
-use regex::Regex;
+use crate::pattern::Pattern;
 
 use crate::flags::{Flag, FlagError, Flags};
 
 /// Unanchored patterns, as the peer has them.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    include: Option<Regex>,
-    exclude: Option<Regex>,
+    include: Option<Pattern>,
+    exclude: Option<Pattern>,
 }
 
 /// The flag type of a pattern that may be absent.
-pub type PatternFlag = Flag<Option<Regex>>;
+pub type PatternFlag = Flag<Option<Pattern>>;
 
 impl Filter {
     /// Reads both flags. Giving both is an error; giving `include` puts the default of `exclude` out of force.

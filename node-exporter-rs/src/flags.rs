@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use regex::Regex;
+use crate::pattern::Pattern;
 
 /// What can be a flag's value.
 pub trait FlagValue: Sized {
@@ -35,16 +35,16 @@ impl FlagValue for usize {
     }
 }
 
-impl FlagValue for Regex {
+impl FlagValue for Pattern {
     fn read(text: &str) -> Result<Self, String> {
-        Self::new(text).map_err(|error| format!("not a regular expression: {error}"))
+        Self::new(text)
     }
 }
 
 /// `None` for the empty text: no pattern.
-impl FlagValue for Option<Regex> {
+impl FlagValue for Option<Pattern> {
     fn read(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Ok(None) } else { Regex::read(text).map(Some) }
+        if text.is_empty() { Ok(None) } else { Pattern::read(text).map(Some) }
     }
 }
 
@@ -199,8 +199,8 @@ fn read<T: FlagValue>(flag: &Flag<T>, text: &str) -> Result<T, FlagError> {
 mod tests {
     use super::*;
 
-    static DEVICES: Flag<Option<Regex>> = Flag::new("devices", "^lo$", "Devices.");
-    static OTHERS: Flag<Option<Regex>> = Flag::new("others", "", "Others.");
+    static DEVICES: Flag<Option<Pattern>> = Flag::new("devices", "^lo$", "Devices.");
+    static OTHERS: Flag<Option<Pattern>> = Flag::new("others", "", "Others.");
 
     #[test]
     fn a_flag_that_is_not_given_has_its_default() {

@@ -10,4 +10,5 @@ pub mod host;
 #[cfg(target_os = "linux")]
 pub mod netlink;
 pub mod options;
+pub mod pattern;
 pub mod scrape;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::Server;
-use exporter_toolkit::{log, shutdown};
+use exporter_toolkit::{log, memory, shutdown};
 use node_exporter_rs::agent::Agent;
 use node_exporter_rs::options::{self, BUILD, Given};
 use node_exporter_rs::scrape::Scraper;
@@ -15,6 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const ADDRESS: &str = ":9100";
 
 fn main() -> ExitCode {
+    memory::share_one_heap();
     let given = options::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     if let Err(error) = log::start(&given.options.log, "node-exporter-rs") {
         eprintln!("node-exporter-rs: {error}");
@@ -58,6 +59,8 @@ async fn serve(given: Given, scraper: Scraper, control: &shutdown::Control) -> a
             reload.request();
         }
     });
+    // The command line and the patterns are read: what that took is free.
+    memory::give_back();
     let stop = control.shutdown();
     server
         .serve(

@@ -7,8 +7,8 @@ pub(in crate::collector) mod list;
 mod throttle;
 mod ticks;
 
+use crate::pattern::Pattern;
 use exporter_toolkit::{Counter, Exposition, Gauge};
-use regex::Regex;
 
 use self::throttle::Throttles;
 use self::ticks::{MODES, Ticks};
@@ -41,12 +41,12 @@ static WITH_GUEST: Flag<bool> =
     Flag::new("collector.cpu.guest", "true", "Give node_cpu_guest_seconds_total.");
 static WITH_INFO: Flag<bool> =
     Flag::new("collector.cpu.info", "false", "Give node_cpu_info, from /proc/cpuinfo.");
-static FLAGS_INCLUDE: Flag<Option<Regex>> = Flag::new(
+static FLAGS_INCLUDE: Flag<Option<Pattern>> = Flag::new(
     "collector.cpu.info.flags-include",
     "",
     "Features of the CPU to give as node_cpu_flag_info, as a regular expression; switches --collector.cpu.info on.",
 );
-static BUGS_INCLUDE: Flag<Option<Regex>> = Flag::new(
+static BUGS_INCLUDE: Flag<Option<Pattern>> = Flag::new(
     "collector.cpu.info.bugs-include",
     "",
     "Bugs of the CPU to give as node_cpu_bug_info, as a regular expression; switches --collector.cpu.info on.",

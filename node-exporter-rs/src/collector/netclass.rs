@@ -5,8 +5,8 @@ mod interface;
 mod rtnl;
 mod sysfs;
 
+use crate::pattern::Pattern;
 use exporter_toolkit::{Counter, Exposition, Gauge};
-use regex::Regex;
 
 use self::interface::{Interface, text};
 use self::rtnl::Rtnl;
@@ -14,7 +14,7 @@ use self::sysfs::Sysfs;
 use super::{BuildError, CollectError, Collector, Setup, Spec};
 use crate::flags::Flag;
 
-static IGNORED: Flag<Regex> =
+static IGNORED: Flag<Pattern> =
     Flag::new("collector.netclass.ignored-devices", "^$", "Interfaces to leave out, as a pattern.");
 static IGNORE_INVALID_SPEED: Flag<bool> = Flag::new(
     "collector.netclass.ignore-invalid-speed",

@@ -7,8 +7,8 @@
 mod layout;
 mod names;
 
+use crate::pattern::Pattern;
 use exporter_toolkit::Exposition;
-use regex::Regex;
 
 use self::layout::Layouts;
 use self::names::FAMILIES;
@@ -16,7 +16,7 @@ use super::{CollectError, Collector, Spec};
 use crate::flags::Flag;
 use crate::host::{KeptFile, Text};
 
-static FIELDS: Flag<Regex> = Flag::new(
+static FIELDS: Flag<Pattern> = Flag::new(
     "collector.netstat.fields",
     "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$",
     "Counters to report, as a pattern over Protocol_Counter.",

@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
+use crate::pattern::Pattern;
 use exporter_toolkit::family::GaugeMark;
 use exporter_toolkit::name::{LabelName, MetricName};
 use exporter_toolkit::{Exposition, Kind};
-use regex::Regex;
 
 use super::sysclass::{Column, Folder, Row, Scale, families, read_listed, write};
 use super::{CollectError, Collector, Spec};
@@ -14,7 +14,7 @@ use crate::flags::Flag;
 
 const INFO_HELP: &str = "Always 1: what kind of supply this is, who made it, and what it is doing, as far as its driver says.";
 
-static IGNORED: Flag<Regex> = Flag::new(
+static IGNORED: Flag<Pattern> = Flag::new(
     "collector.powersupply.ignored-supplies",
     "^$",
     "Regular expression of power supplies to leave out.",
@@ -113,7 +113,7 @@ pub static SPEC: Spec = Spec {
 
 struct PowerSupply {
     class: PathBuf,
-    ignored: Regex,
+    ignored: Pattern,
     info: MetricName,
 }
 

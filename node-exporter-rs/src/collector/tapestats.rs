@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::pattern::Pattern;
 use exporter_toolkit::Exposition;
 use exporter_toolkit::family::{CounterMark, GaugeMark};
-use regex::Regex;
 
 use super::sysclass::{Column, Folder, Row, Scale, families, read_columns, write};
 use super::{CollectError, Collector, Spec};
@@ -37,7 +37,7 @@ static COUNTERS: [Column<CounterMark, 1>; 9] = columns! {
     "write_ns" Nano "write_time_seconds_total" "Time spent waiting for write commands."
 };
 
-static IGNORED: Flag<Regex> = Flag::new(
+static IGNORED: Flag<Pattern> = Flag::new(
     "collector.tapestats.ignored-devices",
     "^$",
     "Regular expression of tape drives to leave out.",
@@ -57,7 +57,7 @@ pub static SPEC: Spec = Spec {
 
 struct Tapestats {
     class: PathBuf,
-    ignored: Regex,
+    ignored: Pattern,
 }
 
 impl Collector for Tapestats {

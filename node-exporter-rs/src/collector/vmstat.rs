@@ -2,9 +2,9 @@
 //!
 //! Names vary from kernel to kernel, so they are passed on as they are; the flag says which ones.
 
+use crate::pattern::Pattern;
 use exporter_toolkit::name::MetricName;
 use exporter_toolkit::{Exposition, Kind, Untyped};
-use regex::Regex;
 
 use super::{CollectError, Collector, Spec};
 use crate::flags::Flag;
@@ -26,7 +26,7 @@ static PGPGOUT: Untyped<0> =
 static PSWPIN: Untyped<0> = Untyped::new("node_vmstat_pswpin", "Pages read from swap.", []);
 static PSWPOUT: Untyped<0> = Untyped::new("node_vmstat_pswpout", "Pages written to swap.", []);
 
-static FIELDS: Flag<Regex> = Flag::new(
+static FIELDS: Flag<Pattern> = Flag::new(
     "collector.vmstat.fields",
     "^(oom_kill|pgpg|pswp|pg.*fault).*",
     "Fields of /proc/vmstat to give, as a regular expression.",
@@ -57,7 +57,7 @@ static KNOWN: [(&str, &Untyped<0>); 7] = [
 
 struct Vmstat {
     file: KeptFile,
-    pattern: Regex,
+    pattern: Pattern,
     /// What was decided about the field of each line, as its name and order do not change while a kernel runs.
     fields: Vec<Field>,
 }
@@ -105,7 +105,7 @@ impl Collector for Vmstat {
 
 impl Field {
     /// A field is unwanted where the pattern does not match its name, or where an earlier line has the name already.
-    fn new(name: &str, pattern: &Regex, earlier: &[Self]) -> Self {
+    fn new(name: &str, pattern: &Pattern, earlier: &[Self]) -> Self {
         let again = earlier.iter().any(|field| field.name == name);
         let known = KNOWN.iter().find(|(field, _)| *field == name);
         let family = match known {

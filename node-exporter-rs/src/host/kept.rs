@@ -13,6 +13,9 @@ use crate::collector::CollectError;
 /// What procfs and sysfs hand out at once, at most: one page of the smallest size there is.
 const PAGE: usize = 4096;
 
+/// What a buffer starts with: most kernel files are shorter, and there are hundreds of buffers.
+const SMALL: usize = 256;
+
 /// An open file that counts towards the limit of those kept: [`Host::keep_open`].
 #[derive(Debug)]
 pub struct KeptOpen {
@@ -152,13 +155,13 @@ impl Deref for Text<'_> {
 fn read_at_start(file: &File, buffer: &mut Vec<u8>, ends_below: usize) -> io::Result<usize> {
     let mut end = 0;
     loop {
-        if buffer.len() - end < PAGE / 2 {
-            buffer.resize((buffer.len() * 2).max(PAGE), 0);
+        if buffer.len() - end < SMALL {
+            buffer.resize((buffer.len() * 2).max(SMALL), 0);
         }
         match file.read_at(&mut buffer[end..], end as u64) {
             Ok(0) => return Ok(end),
             Ok(count) if end + count >= LIMIT => return Ok(LIMIT),
-            Ok(count) if count < ends_below => return Ok(end + count),
+            Ok(count) if count < ends_below.min(buffer.len() - end) => return Ok(end + count),
             Ok(count) => end += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -1,7 +1,7 @@
 //! `node_cpu_info` and its neighbours: what the CPUs are, from `/proc/cpuinfo`.
 
+use crate::pattern::Pattern;
 use exporter_toolkit::{Exposition, Gauge};
-use regex::Regex;
 
 use crate::collector::CollectError;
 use crate::host::{Host, KeptFile};
@@ -39,8 +39,8 @@ pub(super) static BUG: Gauge<1> = Gauge::new(
 /// What of the file is wanted besides [`INFO`].
 pub(super) struct Wanted {
     pub(super) frequency: bool,
-    pub(super) flags: Option<Regex>,
-    pub(super) bugs: Option<Regex>,
+    pub(super) flags: Option<Pattern>,
+    pub(super) bugs: Option<Pattern>,
 }
 
 pub(super) struct Reader {
@@ -80,7 +80,7 @@ impl Reader {
 }
 
 /// One sample for each word that is wanted.
-fn words(out: &mut Exposition, family: &'static Gauge<1>, text: &str, wanted: Option<&Regex>) {
+fn words(out: &mut Exposition, family: &'static Gauge<1>, text: &str, wanted: Option<&Pattern>) {
     let Some(pattern) = wanted else { return };
     let mut words: Vec<&str> =
         text.split_ascii_whitespace().filter(|word| pattern.is_match(word)).collect();

@@ -2,9 +2,9 @@
 
 use std::io;
 
+use crate::pattern::Pattern;
 use exporter_toolkit::name::{LabelName, MetricName};
 use exporter_toolkit::{Exposition, Kind};
-use regex::Regex;
 
 use super::files::{FIXED, Files, Reader};
 use super::interface::{
@@ -58,7 +58,7 @@ const STATS: [&str; LINK_STATS64_LEN] = [
 const DEVICE: LabelName = LabelName::fixed("device");
 
 pub(super) struct Rtnl {
-    ignored: Regex,
+    ignored: Pattern,
     client: Client,
     /// `None` where ethtool does not answer.
     modes: Option<LinkModes>,
@@ -77,7 +77,7 @@ struct Device {
 }
 
 impl Rtnl {
-    pub(super) fn new(host: Host, ignored: Regex, with_stats: bool) -> Self {
+    pub(super) fn new(host: Host, ignored: Pattern, with_stats: bool) -> Self {
         let names = if with_stats { STATS.as_slice() } else { &[] };
         let name = |field: &&str| MetricName::sanitize(&["node_network_", field, "_total"]);
         Self {

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 
-use regex::Regex;
+use crate::pattern::Pattern;
 
 use super::files::{FIXED, Files, Reader};
 use super::interface::{
@@ -17,7 +17,7 @@ use crate::netlink::DeviceName;
 pub(super) const KEPT: usize = 256;
 
 pub(super) struct Sysfs {
-    ignored: Regex,
+    ignored: Pattern,
     /// True where a speed of -1 is reported.
     invalid_speed: bool,
     reader: Reader,
@@ -33,7 +33,7 @@ struct Device {
 }
 
 impl Sysfs {
-    pub(super) fn new(host: Host, ignored: Regex, invalid_speed: bool) -> Self {
+    pub(super) fn new(host: Host, ignored: Pattern, invalid_speed: bool) -> Self {
         Self { ignored, invalid_speed, reader: Reader::new(host), devices: Vec::new() }
     }
 

@@ -1,14 +1,14 @@
 //! Which of a header's columns are wanted, and under which names: worked out once for each header.
 
+use crate::pattern::Pattern;
 use exporter_toolkit::name::MetricName;
 use exporter_toolkit::{Exposition, Kind, Untyped};
-use regex::Regex;
 
 use super::names;
 
 /// The layouts of all headers in the order in which the files give them.
 pub(super) struct Layouts {
-    fields: Regex,
+    fields: Pattern,
     known: Vec<Layout>,
     next: usize,
 }
@@ -28,7 +28,7 @@ enum Target {
 }
 
 impl Layouts {
-    pub(super) fn new(fields: Regex) -> Self {
+    pub(super) fn new(fields: Pattern) -> Self {
         Self { fields, known: Vec::new(), next: 0 }
     }
 
@@ -57,7 +57,7 @@ impl Layouts {
 impl Layout {
     fn new<'k>(
         keys: impl Iterator<Item = (&'k str, &'k str)>,
-        fields: &Regex,
+        fields: &Pattern,
         before: &[Self],
     ) -> Self {
         let mut this = Self { header: Vec::new(), columns: 0, wanted: Vec::new() };
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_header_that_changes_is_worked_out_anew_with_all_after_it() {
-        let mut layouts = Layouts::new(Regex::new("").unwrap());
+        let mut layouts = Layouts::new(Pattern::new("").unwrap());
         layouts.next(keys("A"));
         layouts.next(keys("A B"));
         assert_eq!(layouts.known[1].wanted.len(), 1);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_header_that_only_grows_is_another() {
-        let mut layouts = Layouts::new(Regex::new("").unwrap());
+        let mut layouts = Layouts::new(Pattern::new("").unwrap());
         layouts.next(keys("A"));
         assert!(layouts.known[0].is_of(keys("A")));
         assert!(!layouts.known[0].is_of(keys("A B")));
@@ -178,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_and_no_values_make_it_panic(names in ".*", values in ".*") {
-            let mut layouts = Layouts::new(Regex::new("").unwrap());
+            let mut layouts = Layouts::new(Pattern::new("").unwrap());
             let layout = layouts.next(keys(&names));
             let _verdict = layout.write(values.split(' '), &mut Exposition::new(Format::Text));
         }
