@@ -259,7 +259,7 @@ impl Standing {
             State::NoData(why) => tracing::debug!(collector, why = &**why, "collector has no data"),
             State::Failed(error) => tracing::warn!(collector, error = &**error, "collector failed"),
             State::Late => {
-                tracing::warn!(collector, "collector is late: the scrape was answered without it")
+                tracing::warn!(collector, "collector is late: the scrape was answered without it");
             }
             State::Panicked => tracing::error!(collector, "collector panicked: please report this"),
         }

@@ -2,6 +2,13 @@
 //! the case needs some, and `expected.prom`, what the collector of the folder's name writes. `NAME.CASE` is one more case of
 //! collector NAME. `UPDATE_GOLDEN=1` writes what is found; read the difference before you commit it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test, whose helpers are part of it"
+)]
+
 use std::path::Path;
 
 use exporter_toolkit::{Exposition, Format, Gauge, Merger, golden};

@@ -1,7 +1,4 @@
 //! The peer's fifteen textfile cases: series, TYPE, and HELP of what the files say.
-//!
-//! The data lies outside the project: `$CONFORMANCE_DIR`, or `../shared/conformance` beside the checkout. Without it the
-//! test says that it was skipped.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,8 +6,10 @@
     reason = "a test, whose helpers are part of it"
 )]
 
+#[path = "support/data.rs"]
+mod data;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use exporter_toolkit::line::{self, Keyword, Line};
 use exporter_toolkit::{Exposition, Format};
@@ -20,13 +19,6 @@ use node_exporter_rs::flags::Flags;
 const DIRECTORY: &str = "collector.textfile.directory";
 /// The peer's test sets all these times to 1.
 const MTIME: &str = "node_textfile_mtime_seconds";
-
-fn data() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance");
-    let folder =
-        std::env::var_os("CONFORMANCE_DIR").map_or(beside, PathBuf::from).join("node_exporter");
-    folder.join("fixtures.tar.gz").exists().then_some(folder)
-}
 
 /// Every sample and header as one key and what stands with it. Our own families have help texts of our own.
 fn read(text: &str) -> BTreeMap<String, String> {
@@ -79,18 +71,8 @@ fn scrape(directories: &[String]) -> String {
 
 #[test]
 fn every_case_of_the_peer_gives_its_expected_text() {
-    let Some(data) = data() else {
-        eprintln!(
-            "skipped: no conformance data; set CONFORMANCE_DIR to the folder that holds node_exporter/"
-        );
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let packed = std::fs::File::open(data.join("fixtures.tar.gz")).unwrap();
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
-    archive.unpack(folder.path()).unwrap();
-    // The paths appear in labels and help texts, so they are relative, as in the peer's run.
-    std::env::set_current_dir(folder.path().join("collector")).unwrap();
+    let Some((_data, _folder)) = data::unpacked() else { return };
+    std::env::set_current_dir("collector").unwrap();
     let mut cases = 0;
     for entry in std::fs::read_dir("fixtures/textfile").unwrap() {
         let path = entry.unwrap().path();

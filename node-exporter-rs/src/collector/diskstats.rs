@@ -198,6 +198,7 @@ struct Diskstats {
     host: Host,
     file: KeptFile,
     path: PathBuf,
+    udev: PathBuf,
     filter: Filter,
     /// In the file's order, which changes only when a device comes or goes.
     devices: Vec<Device>,
@@ -221,6 +222,7 @@ impl Diskstats {
             host: setup.host.clone(),
             file: setup.host.keep_proc("diskstats"),
             path: setup.host.proc("diskstats"),
+            udev: setup.host.udev(""),
             filter: Filter::from_flags(flags, &INCLUDE, exclude)?,
             devices: Vec::new(),
         })
@@ -231,7 +233,7 @@ impl Diskstats {
         // The name of an md array may hold any bytes.
         let text = String::from_utf8_lossy(self.file.read()?);
         let wrong = |line| CollectError::parse(&self.path, "not a device", line);
-        let udev = self.host.udev("").is_dir();
+        let udev = self.udev.is_dir();
         let mut count = 0;
         for line in text.lines() {
             let Some(row) = Row::parse(line).ok_or_else(|| wrong(line))? else {

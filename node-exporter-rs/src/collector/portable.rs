@@ -173,9 +173,11 @@ fn filesystem(out: &mut Exposition) -> Result<(), CollectError> {
     Ok(())
 }
 
+type Column = fn(&sysinfo::NetworkData) -> u64;
+
 fn netdev(out: &mut Exposition) -> Result<(), CollectError> {
     let networks = Networks::new_with_refreshed_list().map_err(unknown)?;
-    let columns: [(&'static Device, fn(&sysinfo::NetworkData) -> u64); 6] = [
+    let columns: [(&'static Device, Column); 6] = [
         (&RECEIVED_BYTES, sysinfo::NetworkData::total_received),
         (&RECEIVED_PACKETS, sysinfo::NetworkData::total_packets_received),
         (&RECEIVE_ERRORS, sysinfo::NetworkData::total_errors_on_received),
@@ -192,5 +194,6 @@ fn netdev(out: &mut Exposition) -> Result<(), CollectError> {
     Ok(())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -148,7 +148,7 @@ impl Deref for Text<'_> {
 
 /// Reads from offset 0 to the end into a buffer that only grows; returns how much there is.
 ///
-/// One call may return less than the whole: `seq_file` (fs/seq_file.c) fills a page with whole records and leaves the one
+/// One call may return less than the whole: `seq_file` (`fs/seq_file.c`) fills a page with whole records and leaves the one
 /// that does not fit to the next call. So an answer of fewer than `ends_below` bytes is the end where no record is as
 /// long as the rest of the page; else only an answer of nothing is. Asking once more is not free: the kernel walks the
 /// whole UDP table again to find that nothing follows.
