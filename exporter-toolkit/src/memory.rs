@@ -1,6 +1,14 @@
-//! Two requests to glibc's allocator, so that an agent holds little more memory than it uses.
+//! Requests to glibc and the kernel, so that an agent holds little more memory than it uses.
 //!
 //! With another C library or another system both do nothing.
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    ops::Range,
+    path::Path,
+};
 
 /// Makes all threads allocate from one heap. Call it before the first thread is started.
 ///
@@ -11,15 +19,37 @@ pub fn share_one_heap() {
     glibc::mallopt_arena_max(1);
 }
 
-/// Gives free memory back to the kernel: after start-up, and after work that needed much for a while.
+/// Gives free memory back to the kernel, and the pages of the program's code, most of which only the start needed: what
+/// runs again is mapped again from the page cache, a few dozen faults in all. To be called when start-up is over.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    glibc::malloc_trim();
+    {
+        glibc::malloc_trim();
+        if let (Ok(maps), Ok(program)) =
+            (File::open("/proc/self/maps"), fs::read_link("/proc/self/exe"))
+        {
+            let lines = BufReader::new(maps).lines().map_while(Result::ok);
+            lines.filter_map(|line| code(&line, &program)).for_each(glibc::forget);
+        }
+    }
+}
+
+/// The addresses of a line of `/proc/PID/maps` (Documentation/filesystems/proc.rst, 1.1) that maps the program's code.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn code(line: &str, program: &Path) -> Option<Range<usize>> {
+    let mut columns = line.split_ascii_whitespace();
+    let (start, end) = columns.next()?.split_once('-')?;
+    let private_code = columns.next()? == "r-xp";
+    let path = columns.nth(3)?;
+    let address = |text| usize::from_str_radix(text, 16).ok();
+    (private_code && Path::new(path) == program).then_some(address(start)?..address(end)?)
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc {
-    #![expect(unsafe_code, reason = "no safe crate offers these two calls of glibc")]
+    #![expect(unsafe_code, reason = "no safe crate offers these calls")]
+
+    use std::ops::Range;
 
     /// `mallopt(3)`. A refusal changes nothing, so it is not looked at.
     pub(super) fn mallopt_arena_max(count: libc::c_int) {
@@ -31,5 +61,46 @@ mod glibc {
     pub(super) fn malloc_trim() {
         // SAFETY: the call takes a number and touches only memory that the allocator knows to be free.
         let _released = unsafe { libc::malloc_trim(0) };
+    }
+
+    /// `madvise(2)` with `MADV_DONTNEED` on code that is mapped from the program's file.
+    pub(super) fn forget(code: Range<usize>) {
+        let start = std::ptr::with_exposed_provenance_mut(code.start);
+        // SAFETY: the range is a private mapping of the program's file that the kernel lists as readable, executable and
+        // not writable. Such pages hold what the file holds, as position-independent code has no relocations, so
+        // forgetting them changes no byte: the next access maps the file's page again.
+        let _forgotten = unsafe { libc::madvise(start, code.len(), libc::MADV_DONTNEED) };
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_programs_code_is_forgotten() {
+        let program = Path::new("/usr/bin/agent");
+        let line = |rest: &str| code(&format!("7f00-7f10 {rest}"), program);
+        assert_eq!(line("r-xp 001ee000 fe:00 77    /usr/bin/agent"), Some(0x7f00..0x7f10));
+        for other in [
+            "r--p 00000000 fe:00 77    /usr/bin/agent",
+            "rw-p 00600000 fe:00 77    /usr/bin/agent",
+            "r-xp 00000000 fe:00 78    /usr/lib/libc.so.6",
+            "r-xp 00000000 00:00 0     [vdso]",
+            "rw-p 00000000 00:00 0",
+            "",
+        ] {
+            assert_eq!(line(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_program_runs_on_without_what_it_gave_back() {
+        let before: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
+        give_back();
+        assert_eq!(
+            before.iter().map(|n| n.parse::<u32>().ok()).sum::<Option<u32>>(),
+            Some(499_500)
+        );
     }
 }
