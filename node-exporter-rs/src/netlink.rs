@@ -21,8 +21,12 @@ pub use ethtool::{LinkMode, LinkModes};
 pub use message::{Address, Attributes, LINK_STATS64_LEN, Link, LinkStats, Neighbour, attribute};
 use message::{Fate, Messages};
 
-/// The kernel makes the parts of a dump at most this large (`netlink_recvmsg` caps its guess at 32 KiB).
+/// The kernel makes the parts of a dump as large as the memory that it has seen offered, from some 4 KiB up to 32 KiB
+/// (`netlink_recvmsg`). A few devices fit into the first; who has more offers more from the next dump on.
+const FIRST_PART: usize = 8 << 10;
 const PART: usize = 32 << 10;
+/// A dump of more parts than this is worth more memory.
+const MANY_PARTS: usize = 4;
 /// A single message that is larger is refused.
 const LARGEST_PART: usize = 1 << 20;
 /// How long one part, and how long a whole dump may take.
@@ -93,6 +97,8 @@ pub struct Client {
     socket: Option<OwnedFd>,
     sequence: u32,
     buffer: Vec<u8>,
+    /// Of the last dump.
+    parts: usize,
 }
 
 /// How a dump ended that did not fail.
@@ -145,11 +151,15 @@ impl Client {
         let socket = self.socket.insert(socket);
         rustix::net::send(&*socket, request.numbered(self.sequence).bytes(), SendFlags::empty())?;
         if self.buffer.is_empty() {
+            self.buffer.resize(FIRST_PART, 0);
+        } else if self.parts > MANY_PARTS && self.buffer.len() < PART {
             self.buffer.resize(PART, 0);
         }
+        self.parts = 0;
         let mut end = End::Complete;
         while Instant::now() < until {
             let part = receive(socket, &mut self.buffer)?;
+            self.parts += 1;
             for message in Messages::new(part).filter(|found| found.sequence == self.sequence) {
                 if message.interrupted {
                     end = End::Interrupted;

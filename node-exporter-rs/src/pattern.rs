@@ -29,7 +29,8 @@ impl Pattern {
         if let Some(verdict) = known.get(name) {
             return *verdict;
         }
-        let verdict = self.engine.is_match(name);
+        // A copy of the engine has its own working memory, which is worth keeping for nobody.
+        let verdict = self.engine.clone().is_match(name);
         if known.len() >= REMEMBERED {
             known.clear();
         }
