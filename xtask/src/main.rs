@@ -28,6 +28,8 @@ struct Options {
 enum Task {
     /// Build node-exporter-rs, run it on this machine and show what it finds
     Demo(demo::Options),
+    /// Build the agents as they are shipped, static and small, and say where they are
+    Build,
     /// Compare an agent's answer on the peer's own test data with what the peer expects
     Conformance { agent: Agent },
     /// Run `node_exporter` and node-exporter-rs side by side and explain every difference
@@ -66,6 +68,10 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     match Options::parse().command {
         Task::Demo(options) => demo::run(&options),
+        Task::Build => {
+            println!("{}", binary::node_exporter_rs(binary::Profile::Release)?.display());
+            Ok(())
+        }
         Task::Conformance { agent: Agent::Node } => conformance::run(),
         Task::CompareNode => compare::run(),
         Task::Bench { agent: Agent::Node, options } => bench::run(&options),
