@@ -114,7 +114,9 @@ impl Exposition {
     }
 
     /// Writes HELP and TYPE. `OpenMetrics` names a counter's family without `_total`, and has no counter without it.
-    fn open(&mut self, name: &str, kind: Kind, help: impl Display) {
+    ///
+    /// `help` appends the help text, escaped for the format.
+    fn open(&mut self, name: &str, kind: Kind, help: impl FnOnce(Format, &mut Vec<u8>)) {
         let (name, kind, word) = match (self.format, kind) {
             (Format::Text, kind) => (name, kind, kind.word()),
             (Format::OpenMetrics, Kind::Counter) => match name.strip_suffix("_total") {
@@ -129,9 +131,7 @@ impl Exposition {
         self.text.extend_from_slice(name.as_bytes());
         let name_range = name_start..self.text.len();
         self.text.push(b' ');
-        let quotes = self.format == Format::OpenMetrics;
-        // Writing to memory cannot fail.
-        let _done = write!(EscapedHelp { out: &mut self.text, quotes }, "{help}");
+        help(self.format, &mut self.text);
         self.text.extend_from_slice(b"\n# TYPE ");
         self.text.extend_from_slice(name.as_bytes());
         self.text.push(b' ');
@@ -182,7 +182,9 @@ impl<const N: usize> Samples<'_, N> {
     /// Writes one sample: `()` or a value or a tuple of values for the labels, in the family's order.
     pub fn sample(&mut self, labels: impl LabelValues<N>, value: impl Value) {
         if !self.open {
-            self.out.open(self.name, self.kind, self.help);
+            // The compiler has seen that it holds nothing to escape.
+            let help = |_, text: &mut Vec<u8>| text.extend_from_slice(self.help.as_bytes());
+            self.out.open(self.name, self.kind, help);
             self.open = true;
         }
         let text = &mut self.out.text;
@@ -232,7 +234,12 @@ impl<H: Display> DynamicSamples<'_, H> {
         value: impl Value,
     ) {
         if !self.open {
-            self.out.open(self.name.as_str(), self.kind, &self.help);
+            let help = |format, out: &mut Vec<u8>| {
+                let quotes = format == Format::OpenMetrics;
+                // Writing to memory cannot fail.
+                let _done = write!(EscapedHelp { out, quotes }, "{}", self.help);
+            };
+            self.out.open(self.name.as_str(), self.kind, help);
             self.open = true;
         }
         let text = &mut self.out.text;
@@ -268,19 +275,13 @@ impl fmt::Write for EscapedHelp<'_> {
             escape(text.as_bytes(), self.out);
             return Ok(());
         }
-        for part in text.split_inclusive(['\\', '\n']) {
-            match part.as_bytes().split_last() {
-                Some((b'\\', rest)) => {
-                    self.out.extend_from_slice(rest);
-                    self.out.extend_from_slice(br"\\");
-                }
-                Some((b'\n', rest)) => {
-                    self.out.extend_from_slice(rest);
-                    self.out.extend_from_slice(br"\n");
-                }
-                _ => self.out.extend_from_slice(part.as_bytes()),
-            }
+        let mut rest = text.as_bytes();
+        while let Some(at) = memchr::memchr2(b'\\', b'\n', rest) {
+            self.out.extend_from_slice(&rest[..at]);
+            self.out.extend_from_slice(if rest[at] == b'\n' { br"\n" } else { br"\\" });
+            rest = &rest[at + 1..];
         }
+        self.out.extend_from_slice(rest);
         Ok(())
     }
 }

@@ -17,7 +17,11 @@ pub struct Dropped {
 /// Merges expositions; reused from scrape to scrape, it allocates nothing once it has grown.
 #[derive(Debug, Default)]
 pub struct Merger {
+    /// Part and family, in the order of the families' names.
     order: Vec<(usize, usize)>,
+    /// How many families each part had that this order is of, and now has.
+    sizes: Vec<usize>,
+    sizes_now: Vec<usize>,
 }
 
 impl Merger {
@@ -26,12 +30,21 @@ impl Merger {
     /// All parts have the same format. Where two parts give a family of one name, the first decides its type and help
     /// text; a repeated series of a later part is left out, as Prometheus would refuse its value.
     pub fn merge(&mut self, parts: &[&Exposition], format: Format, out: &mut Vec<u8>) -> Dropped {
-        self.order.clear();
-        for (p, part) in parts.iter().enumerate() {
-            self.order.extend((0..part.blocks().len()).map(|b| (p, b)));
-        }
         let of = |&(p, b): &(usize, usize)| (parts[p], &parts[p].blocks()[b]);
-        self.order.sort_unstable_by(|a, b| name(of(a)).cmp(name(of(b))).then(a.cmp(b)));
+        let before =
+            |a: &(usize, usize), b: &(usize, usize)| name(of(a)).cmp(name(of(b))).then(a.cmp(b));
+        self.sizes_now.clear();
+        self.sizes_now.extend(parts.iter().map(|part| part.blocks().len()));
+        // Most scrapes have the families of the one before, whose order is then theirs too.
+        let same = self.sizes_now == self.sizes;
+        if !same || !self.order.is_sorted_by(|a, b| before(a, b).is_lt()) {
+            self.sizes.clone_from(&self.sizes_now);
+            self.order.clear();
+            for (p, count) in self.sizes.iter().enumerate() {
+                self.order.extend((0..*count).map(|b| (p, b)));
+            }
+            self.order.sort_unstable_by(before);
+        }
         out.reserve(parts.iter().map(|part| part.text().len()).sum());
         let mut dropped = Dropped::default();
         for group in self.order.chunk_by(|a, b| name(of(a)) == name(of(b))) {
@@ -131,6 +144,24 @@ mod tests {
         let (text, dropped) = merged(&[&one, &two], Format::Text);
         assert_eq!(text, "# HELP b B.\n# TYPE b gauge\nb{x=\"1\"} 1\nb{x=\"2\"} 2\n");
         assert_eq!(dropped, Dropped { families: 0, samples: 1 });
+    }
+
+    #[test]
+    fn a_merger_that_is_used_again_sorts_what_has_changed() {
+        let (mut one, mut merger) = (Exposition::default(), Merger::default());
+        for turn in [false, false, true, false] {
+            one.restart(Format::Text);
+            if turn {
+                one.family(&B).sample("1", 1_u8);
+                one.family(&A).sample((), 2_u8);
+            } else {
+                one.family(&A).sample((), 2_u8);
+                one.family(&B).sample("1", 1_u8);
+            }
+            let mut out = Vec::new();
+            merger.merge(&[&one], Format::Text, &mut out);
+            assert!(out.starts_with(b"# HELP a ") && out.ends_with(b"b{x=\"1\"} 1\n"));
+        }
     }
 
     #[test]
