@@ -56,12 +56,17 @@ fn a_new_password_is_taken_without_a_restart_and_a_broken_file_is_not() {
 fn a_broken_file_stops_the_start_and_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("web.yml");
-    fs::write(&file, "basic_auth_users:\n  a: b\nno_such_section: {}\n").unwrap();
-    let output = std::process::Command::new(agent::node_exporter_rs().unwrap())
-        .arg(format!("--web.config.file={}", file.display()))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success(), "{}", output.status);
-    assert!(said.contains("web.yml") && said.contains("no_such_section"), "{said}");
+    for (text, reason) in [
+        ("basic_auth_users:\n  a: b\n", "web.yml:2: a: this is no bcrypt hash"),
+        ("http_server_config: {}\nno_such_section: {}\n", "web.yml:2: no_such_section"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let output = std::process::Command::new(agent::node_exporter_rs().unwrap())
+            .arg(format!("--web.config.file={}", file.display()))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{}", output.status);
+        assert!(said.contains(reason), "{said}");
+    }
 }
