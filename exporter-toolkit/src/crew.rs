@@ -84,6 +84,8 @@ struct State<J> {
     round: u64,
     /// Jobs of this round that are not finished.
     pending: usize,
+    /// Whether who waits for them blocks: [`Crew::round`] and not [`Crew::round_async`].
+    blocks: bool,
     workers: usize,
     idle: usize,
     closed: bool,
@@ -103,6 +105,7 @@ impl<J: Job> Crew<J> {
             finished: Vec::with_capacity(count),
             round: 0,
             pending: 0,
+            blocks: false,
             workers: 0,
             idle: 0,
             closed: false,
@@ -181,7 +184,7 @@ impl<J: Job> Crew<J> {
     /// Runs every job at home that `prepare` accepts. Returns when all of them are back, or at the deadline; then a job
     /// that was not begun is home again without having run, and one that hangs stays away.
     pub fn round(&mut self, prepare: impl FnMut(&mut J) -> bool, deadline: Instant) {
-        self.begin(prepare);
+        self.begin(prepare, true);
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         while let Some(time) = self.turn(&mut state, deadline) {
@@ -200,7 +203,7 @@ impl<J: Job> Crew<J> {
     /// As [`Crew::round`], for a caller that must not block. Where its future is dropped, what was begun comes home in a
     /// later round.
     pub async fn round_async(&mut self, prepare: impl FnMut(&mut J) -> bool, deadline: Instant) {
-        self.begin(prepare);
+        self.begin(prepare, false);
         let shared = Arc::clone(&self.shared);
         loop {
             let (time, before) = {
@@ -216,7 +219,7 @@ impl<J: Job> Crew<J> {
     }
 
     /// Puts the jobs in line and calls for a worker.
-    fn begin(&mut self, mut prepare: impl FnMut(&mut J) -> bool) {
+    fn begin(&mut self, mut prepare: impl FnMut(&mut J) -> bool, blocks: bool) {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         self.recall(&mut state);
@@ -226,6 +229,7 @@ impl<J: Job> Crew<J> {
         // Each of these holds a worker that cannot take part.
         let stuck = self.away();
         state.round += 1;
+        state.blocks = blocks;
         for (id, place) in self.jobs.iter_mut().enumerate() {
             if let Some(job) = place.send(&mut prepare) {
                 state.queue.push_back((id, job));
@@ -317,9 +321,9 @@ impl<J: Job> Shared<J> {
             state.pending = state.pending.saturating_sub(1);
             if state.pending == 0 {
                 // Who is woken wants the lock at once.
+                let blocks = state.blocks;
                 drop(state);
-                self.done.notify_one();
-                self.home.notify_one();
+                if blocks { self.done.notify_one() } else { self.home.notify_one() }
             }
         }
     }

@@ -9,7 +9,6 @@ mod body;
 mod compress;
 mod config;
 mod connection;
-mod duration;
 mod landing;
 mod limits;
 mod listen;

@@ -18,6 +18,8 @@ use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, So
 
 pub use device::{DeviceName, DeviceNames};
 pub use ethtool::{LinkMode, LinkModes};
+#[cfg(test)]
+pub(crate) use message::attribute_bytes;
 pub use message::{Address, Attributes, LINK_STATS64_LEN, Link, LinkStats, Neighbour, attribute};
 use message::{Fate, Messages};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 
-use super::duration::parse_duration;
+use crate::options::duration;
 
 const LISTEN_HELP: &str = "\
 Address to serve metrics on, repeatable: ':9100' (every interface, IPv4 and IPv6), '127.0.0.1:9100', '[::1]:9100', \
@@ -45,7 +45,7 @@ pub struct WebOptions {
     pub max_connections: NonZeroU32,
 
     /// How long a scrape may take when the client does not say (X-Prometheus-Scrape-Timeout-Seconds).
-    #[arg(long = "web.scrape-timeout", value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    #[arg(long = "web.scrape-timeout", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub scrape_timeout: Duration,
 
     #[arg(skip)]

@@ -124,15 +124,8 @@ fn parse(body: &[u8]) -> Option<LinkMode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::attribute_bytes as attribute;
     use proptest::prelude::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let len = u16::try_from(4 + value.len()).unwrap();
-        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend_from_slice(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     fn answer(speed: u32, duplex: u8) -> Vec<u8> {
         let index = attribute(HEADER_INDEX, &7_u32.to_ne_bytes());

@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use crate::web::duration::parse_duration;
+use crate::options::duration;
 use crate::web::tls::names::{Curve, Suite, Version};
 
 /// The whole file. What is missing has the default.
@@ -137,7 +137,7 @@ pub(crate) struct RateLimit {
 }
 
 fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(from)?).map_err(de::Error::custom)
+    duration(&String::deserialize(from)?).map_err(de::Error::custom)
 }
 
 /// A text that never appears in logs.

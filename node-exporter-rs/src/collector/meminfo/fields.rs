@@ -2,541 +2,335 @@
 
 use exporter_toolkit::{Described, Gauge};
 
+const fn field(
+    kernel: &'static str,
+    name: &'static str,
+    help: &'static str,
+) -> (&'static str, Gauge<0>) {
+    (kernel, Gauge::new(name, help, []))
+}
+
 /// What the kernel calls a field, and the family of its sample.
 pub(super) static FIELDS: [(&str, Gauge<0>); 72] = [
-    (
+    field(
         "MemTotal",
-        Gauge::new(
-            "node_memory_MemTotal_bytes",
-            "Memory that the kernel can use: all of it less what firmware and the kernel's image hold.",
-            [],
-        ),
+        "node_memory_MemTotal_bytes",
+        "Memory that the kernel can use: all of it less what firmware and the kernel's image hold.",
     ),
-    (
-        "MemFree",
-        Gauge::new(
-            "node_memory_MemFree_bytes",
-            "Memory that nothing uses, not even as a cache.",
-            [],
-        ),
-    ),
-    (
+    field("MemFree", "node_memory_MemFree_bytes", "Memory that nothing uses, not even as a cache."),
+    field(
         "MemAvailable",
-        Gauge::new(
-            "node_memory_MemAvailable_bytes",
-            "Memory that new work can get without swapping: free memory and what caches can give back, as the kernel estimates it.",
-            [],
-        ),
+        "node_memory_MemAvailable_bytes",
+        "Memory that new work can get without swapping: free memory and what caches can give back, as the kernel estimates it.",
     ),
-    (
+    field(
         "Buffers",
-        Gauge::new(
-            "node_memory_Buffers_bytes",
-            "Cache of raw blocks of devices, such as file system metadata.",
-            [],
-        ),
+        "node_memory_Buffers_bytes",
+        "Cache of raw blocks of devices, such as file system metadata.",
     ),
-    (
+    field(
         "Cached",
-        Gauge::new(
-            "node_memory_Cached_bytes",
-            "Cache of file contents, with shared memory and tmpfs, without the swap cache.",
-            [],
-        ),
+        "node_memory_Cached_bytes",
+        "Cache of file contents, with shared memory and tmpfs, without the swap cache.",
     ),
-    (
+    field(
         "SwapCached",
-        Gauge::new(
-            "node_memory_SwapCached_bytes",
-            "Memory that was swapped in again and still has its copy in swap.",
-            [],
-        ),
+        "node_memory_SwapCached_bytes",
+        "Memory that was swapped in again and still has its copy in swap.",
     ),
-    (
-        "Active",
-        Gauge::new("node_memory_Active_bytes", "Memory used lately, which is reclaimed last.", []),
-    ),
-    (
+    field("Active", "node_memory_Active_bytes", "Memory used lately, which is reclaimed last."),
+    field(
         "Inactive",
-        Gauge::new(
-            "node_memory_Inactive_bytes",
-            "Memory not used lately, which is reclaimed first.",
-            [],
-        ),
+        "node_memory_Inactive_bytes",
+        "Memory not used lately, which is reclaimed first.",
     ),
-    (
+    field(
         "Active(anon)",
-        Gauge::new(
-            "node_memory_Active_anon_bytes",
-            "Memory of processes without a file behind it that was used lately.",
-            [],
-        ),
+        "node_memory_Active_anon_bytes",
+        "Memory of processes without a file behind it that was used lately.",
     ),
-    (
+    field(
         "Inactive(anon)",
-        Gauge::new(
-            "node_memory_Inactive_anon_bytes",
-            "Memory of processes without a file behind it that was not used lately.",
-            [],
-        ),
+        "node_memory_Inactive_anon_bytes",
+        "Memory of processes without a file behind it that was not used lately.",
     ),
-    (
+    field(
         "Active(file)",
-        Gauge::new(
-            "node_memory_Active_file_bytes",
-            "Cached file contents that were used lately.",
-            [],
-        ),
+        "node_memory_Active_file_bytes",
+        "Cached file contents that were used lately.",
     ),
-    (
+    field(
         "Inactive(file)",
-        Gauge::new(
-            "node_memory_Inactive_file_bytes",
-            "Cached file contents that were not used lately.",
-            [],
-        ),
+        "node_memory_Inactive_file_bytes",
+        "Cached file contents that were not used lately.",
     ),
-    (
+    field(
         "Unevictable",
-        Gauge::new(
-            "node_memory_Unevictable_bytes",
-            "Memory that cannot be reclaimed, for instance because it is locked.",
-            [],
-        ),
+        "node_memory_Unevictable_bytes",
+        "Memory that cannot be reclaimed, for instance because it is locked.",
     ),
-    (
-        "Mlocked",
-        Gauge::new("node_memory_Mlocked_bytes", "Memory that processes locked with mlock(2).", []),
-    ),
-    (
+    field("Mlocked", "node_memory_Mlocked_bytes", "Memory that processes locked with mlock(2)."),
+    field(
         "HighTotal",
-        Gauge::new(
-            "node_memory_HighTotal_bytes",
-            "Memory beyond what a 32-bit kernel maps at all times.",
-            [],
-        ),
+        "node_memory_HighTotal_bytes",
+        "Memory beyond what a 32-bit kernel maps at all times.",
     ),
-    (
+    field(
         "HighFree",
-        Gauge::new(
-            "node_memory_HighFree_bytes",
-            "Free memory beyond what a 32-bit kernel maps at all times.",
-            [],
-        ),
+        "node_memory_HighFree_bytes",
+        "Free memory beyond what a 32-bit kernel maps at all times.",
     ),
-    (
+    field(
         "LowTotal",
-        Gauge::new(
-            "node_memory_LowTotal_bytes",
-            "Memory that a 32-bit kernel maps at all times and needs for its own data.",
-            [],
-        ),
+        "node_memory_LowTotal_bytes",
+        "Memory that a 32-bit kernel maps at all times and needs for its own data.",
     ),
-    (
+    field(
         "LowFree",
-        Gauge::new(
-            "node_memory_LowFree_bytes",
-            "Free memory that a 32-bit kernel maps at all times.",
-            [],
-        ),
+        "node_memory_LowFree_bytes",
+        "Free memory that a 32-bit kernel maps at all times.",
     ),
-    (
+    field(
         "MmapCopy",
-        Gauge::new(
-            "node_memory_MmapCopy_bytes",
-            "Memory that holds private file mappings on a machine without an MMU.",
-            [],
-        ),
+        "node_memory_MmapCopy_bytes",
+        "Memory that holds private file mappings on a machine without an MMU.",
     ),
     ("SwapTotal", Gauge::new("node_memory_SwapTotal_bytes", "Size of all swap areas.", [])),
     ("SwapFree", Gauge::new("node_memory_SwapFree_bytes", "Swap that is not in use.", [])),
-    (
-        "Zswap",
-        Gauge::new(
-            "node_memory_Zswap_bytes",
-            "Memory that compressed swap pages take in zswap.",
-            [],
-        ),
-    ),
-    (
+    field("Zswap", "node_memory_Zswap_bytes", "Memory that compressed swap pages take in zswap."),
+    field(
         "Zswapped",
-        Gauge::new(
-            "node_memory_Zswapped_bytes",
-            "Size, before compression, of the pages that zswap holds.",
-            [],
-        ),
+        "node_memory_Zswapped_bytes",
+        "Size, before compression, of the pages that zswap holds.",
     ),
-    (
-        "Dirty",
-        Gauge::new("node_memory_Dirty_bytes", "Memory that waits to be written to a device.", []),
-    ),
-    (
+    field("Dirty", "node_memory_Dirty_bytes", "Memory that waits to be written to a device."),
+    field(
         "Writeback",
-        Gauge::new(
-            "node_memory_Writeback_bytes",
-            "Memory that is being written to a device now.",
-            [],
-        ),
+        "node_memory_Writeback_bytes",
+        "Memory that is being written to a device now.",
     ),
-    (
+    field(
         "AnonPages",
-        Gauge::new(
-            "node_memory_AnonPages_bytes",
-            "Memory of processes without a file behind it that is mapped now.",
-            [],
-        ),
+        "node_memory_AnonPages_bytes",
+        "Memory of processes without a file behind it that is mapped now.",
     ),
-    (
+    field(
         "Mapped",
-        Gauge::new(
-            "node_memory_Mapped_bytes",
-            "Cached file contents that processes have mapped, such as libraries.",
-            [],
-        ),
+        "node_memory_Mapped_bytes",
+        "Cached file contents that processes have mapped, such as libraries.",
     ),
-    (
-        "Shmem",
-        Gauge::new("node_memory_Shmem_bytes", "Shared memory and the contents of tmpfs.", []),
-    ),
-    (
+    field("Shmem", "node_memory_Shmem_bytes", "Shared memory and the contents of tmpfs."),
+    field(
         "KReclaimable",
-        Gauge::new(
-            "node_memory_KReclaimable_bytes",
-            "Kernel memory that can be given back under pressure: reclaimable slab and other caches.",
-            [],
-        ),
+        "node_memory_KReclaimable_bytes",
+        "Kernel memory that can be given back under pressure: reclaimable slab and other caches.",
     ),
-    (
+    field(
         "Slab",
-        Gauge::new(
-            "node_memory_Slab_bytes",
-            "Memory of the kernel's allocator for its own objects.",
-            [],
-        ),
+        "node_memory_Slab_bytes",
+        "Memory of the kernel's allocator for its own objects.",
     ),
-    (
+    field(
         "SReclaimable",
-        Gauge::new(
-            "node_memory_SReclaimable_bytes",
-            "The part of the slab that can be given back, such as caches of inodes and names.",
-            [],
-        ),
+        "node_memory_SReclaimable_bytes",
+        "The part of the slab that can be given back, such as caches of inodes and names.",
     ),
-    (
+    field(
         "SUnreclaim",
-        Gauge::new(
-            "node_memory_SUnreclaim_bytes",
-            "The part of the slab that cannot be given back under pressure.",
-            [],
-        ),
+        "node_memory_SUnreclaim_bytes",
+        "The part of the slab that cannot be given back under pressure.",
     ),
-    (
+    field(
         "KernelStack",
-        Gauge::new(
-            "node_memory_KernelStack_bytes",
-            "Memory of the kernel's stacks, one for each task.",
-            [],
-        ),
+        "node_memory_KernelStack_bytes",
+        "Memory of the kernel's stacks, one for each task.",
     ),
-    (
+    field(
         "ShadowCallStack",
-        Gauge::new(
-            "node_memory_ShadowCallStack_bytes",
-            "Memory of the stacks that guard return addresses.",
-            [],
-        ),
+        "node_memory_ShadowCallStack_bytes",
+        "Memory of the stacks that guard return addresses.",
     ),
-    (
-        "PageTables",
-        Gauge::new("node_memory_PageTables_bytes", "Memory of the page tables of processes.", []),
-    ),
-    (
+    field("PageTables", "node_memory_PageTables_bytes", "Memory of the page tables of processes."),
+    field(
         "SecPageTables",
-        Gauge::new(
-            "node_memory_SecPageTables_bytes",
-            "Memory of secondary page tables, such as those of virtual machines.",
-            [],
-        ),
+        "node_memory_SecPageTables_bytes",
+        "Memory of secondary page tables, such as those of virtual machines.",
     ),
-    (
+    field(
         "Quicklists",
-        Gauge::new(
-            "node_memory_Quicklists_bytes",
-            "Memory kept at hand for page tables; gone since Linux 5.4.",
-            [],
-        ),
+        "node_memory_Quicklists_bytes",
+        "Memory kept at hand for page tables; gone since Linux 5.4.",
     ),
-    (
+    field(
         "NFS_Unstable",
-        Gauge::new(
-            "node_memory_NFS_Unstable_bytes",
-            "Memory sent to an NFS server and not yet confirmed as stored; 0 since Linux 5.8.",
-            [],
-        ),
+        "node_memory_NFS_Unstable_bytes",
+        "Memory sent to an NFS server and not yet confirmed as stored; 0 since Linux 5.8.",
     ),
-    (
+    field(
         "Bounce",
-        Gauge::new(
-            "node_memory_Bounce_bytes",
-            "Memory of copies for devices that cannot reach all addresses.",
-            [],
-        ),
+        "node_memory_Bounce_bytes",
+        "Memory of copies for devices that cannot reach all addresses.",
     ),
-    (
+    field(
         "WritebackTmp",
-        Gauge::new(
-            "node_memory_WritebackTmp_bytes",
-            "Memory that FUSE uses for copies while it writes back.",
-            [],
-        ),
+        "node_memory_WritebackTmp_bytes",
+        "Memory that FUSE uses for copies while it writes back.",
     ),
-    (
+    field(
         "CommitLimit",
-        Gauge::new(
-            "node_memory_CommitLimit_bytes",
-            "Memory that processes may be promised in all where overcommit is refused (vm.overcommit_memory=2).",
-            [],
-        ),
+        "node_memory_CommitLimit_bytes",
+        "Memory that processes may be promised in all where overcommit is refused (vm.overcommit_memory=2).",
     ),
-    (
+    field(
         "Committed_AS",
-        Gauge::new(
-            "node_memory_Committed_AS_bytes",
-            "Memory that processes were promised in all, used or not.",
-            [],
-        ),
+        "node_memory_Committed_AS_bytes",
+        "Memory that processes were promised in all, used or not.",
     ),
-    (
+    field(
         "VmallocTotal",
-        Gauge::new(
-            "node_memory_VmallocTotal_bytes",
-            "Size of the kernel's address space for memory that need not be contiguous.",
-            [],
-        ),
+        "node_memory_VmallocTotal_bytes",
+        "Size of the kernel's address space for memory that need not be contiguous.",
     ),
-    (
+    field(
         "VmallocUsed",
-        Gauge::new(
-            "node_memory_VmallocUsed_bytes",
-            "Memory in the kernel's vmalloc address space.",
-            [],
-        ),
+        "node_memory_VmallocUsed_bytes",
+        "Memory in the kernel's vmalloc address space.",
     ),
-    (
+    field(
         "VmallocChunk",
-        Gauge::new(
-            "node_memory_VmallocChunk_bytes",
-            "Largest free block of the vmalloc address space; 0 since Linux 4.4.",
-            [],
-        ),
+        "node_memory_VmallocChunk_bytes",
+        "Largest free block of the vmalloc address space; 0 since Linux 4.4.",
     ),
-    (
+    field(
         "Percpu",
-        Gauge::new(
-            "node_memory_Percpu_bytes",
-            "Memory of the kernel's data that each CPU has a copy of.",
-            [],
-        ),
+        "node_memory_Percpu_bytes",
+        "Memory of the kernel's data that each CPU has a copy of.",
     ),
-    (
+    field(
         "EarlyMemtestBad",
-        Gauge::new(
-            "node_memory_EarlyMemtestBad_bytes",
-            "Memory that the test at boot found broken.",
-            [],
-        ),
+        "node_memory_EarlyMemtestBad_bytes",
+        "Memory that the test at boot found broken.",
     ),
-    (
+    field(
         "HardwareCorrupted",
-        Gauge::new(
-            "node_memory_HardwareCorrupted_bytes",
-            "Memory that the kernel has taken out of use because the hardware reported it broken.",
-            [],
-        ),
+        "node_memory_HardwareCorrupted_bytes",
+        "Memory that the kernel has taken out of use because the hardware reported it broken.",
     ),
-    (
+    field(
         "AnonHugePages",
-        Gauge::new(
-            "node_memory_AnonHugePages_bytes",
-            "Memory of processes without a file behind it in transparent huge pages.",
-            [],
-        ),
+        "node_memory_AnonHugePages_bytes",
+        "Memory of processes without a file behind it in transparent huge pages.",
     ),
-    (
+    field(
         "ShmemHugePages",
-        Gauge::new(
-            "node_memory_ShmemHugePages_bytes",
-            "Shared memory and tmpfs contents in huge pages.",
-            [],
-        ),
+        "node_memory_ShmemHugePages_bytes",
+        "Shared memory and tmpfs contents in huge pages.",
     ),
-    (
+    field(
         "ShmemPmdMapped",
-        Gauge::new(
-            "node_memory_ShmemPmdMapped_bytes",
-            "Shared memory that processes have mapped as huge pages.",
-            [],
-        ),
+        "node_memory_ShmemPmdMapped_bytes",
+        "Shared memory that processes have mapped as huge pages.",
     ),
-    (
+    field(
         "FileHugePages",
-        Gauge::new("node_memory_FileHugePages_bytes", "Cached file contents in huge pages.", []),
+        "node_memory_FileHugePages_bytes",
+        "Cached file contents in huge pages.",
     ),
-    (
+    field(
         "FilePmdMapped",
-        Gauge::new(
-            "node_memory_FilePmdMapped_bytes",
-            "Cached file contents that processes have mapped as huge pages.",
-            [],
-        ),
+        "node_memory_FilePmdMapped_bytes",
+        "Cached file contents that processes have mapped as huge pages.",
     ),
-    (
+    field(
         "CmaTotal",
-        Gauge::new(
-            "node_memory_CmaTotal_bytes",
-            "Memory set aside for devices that need contiguous memory.",
-            [],
-        ),
+        "node_memory_CmaTotal_bytes",
+        "Memory set aside for devices that need contiguous memory.",
     ),
-    (
+    field(
         "CmaFree",
-        Gauge::new(
-            "node_memory_CmaFree_bytes",
-            "Free memory of what is set aside for devices that need contiguous memory.",
-            [],
-        ),
+        "node_memory_CmaFree_bytes",
+        "Free memory of what is set aside for devices that need contiguous memory.",
     ),
-    (
+    field(
         "Unaccepted",
-        Gauge::new(
-            "node_memory_Unaccepted_bytes",
-            "Memory that a confidential guest has not yet accepted from its host.",
-            [],
-        ),
+        "node_memory_Unaccepted_bytes",
+        "Memory that a confidential guest has not yet accepted from its host.",
     ),
-    (
+    field(
         "Balloon",
-        Gauge::new(
-            "node_memory_Balloon_bytes",
-            "Memory that a balloon driver has given back to the hypervisor.",
-            [],
-        ),
+        "node_memory_Balloon_bytes",
+        "Memory that a balloon driver has given back to the hypervisor.",
     ),
-    (
+    field(
         "GPUActive",
-        Gauge::new(
-            "node_memory_GPUActive_bytes",
-            "Memory that graphics drivers hold for objects in use.",
-            [],
-        ),
+        "node_memory_GPUActive_bytes",
+        "Memory that graphics drivers hold for objects in use.",
     ),
-    (
+    field(
         "GPUReclaim",
-        Gauge::new(
-            "node_memory_GPUReclaim_bytes",
-            "Memory of graphics drivers that can be given back under pressure.",
-            [],
-        ),
+        "node_memory_GPUReclaim_bytes",
+        "Memory of graphics drivers that can be given back under pressure.",
     ),
-    (
+    field(
         "HugePages_Total",
-        Gauge::new(
-            "node_memory_HugePages_Total",
-            "Huge pages in the pool of the default size.",
-            [],
-        ),
+        "node_memory_HugePages_Total",
+        "Huge pages in the pool of the default size.",
     ),
-    (
+    field(
         "HugePages_Free",
-        Gauge::new(
-            "node_memory_HugePages_Free",
-            "Huge pages of the pool that are not allocated.",
-            [],
-        ),
+        "node_memory_HugePages_Free",
+        "Huge pages of the pool that are not allocated.",
     ),
-    (
+    field(
         "HugePages_Rsvd",
-        Gauge::new(
-            "node_memory_HugePages_Rsvd",
-            "Huge pages that are promised and not yet allocated.",
-            [],
-        ),
+        "node_memory_HugePages_Rsvd",
+        "Huge pages that are promised and not yet allocated.",
     ),
-    (
+    field(
         "HugePages_Surp",
-        Gauge::new(
-            "node_memory_HugePages_Surp",
-            "Huge pages beyond the pool's configured number (vm.nr_overcommit_hugepages).",
-            [],
-        ),
+        "node_memory_HugePages_Surp",
+        "Huge pages beyond the pool's configured number (vm.nr_overcommit_hugepages).",
     ),
-    (
+    field(
         "Hugepagesize",
-        Gauge::new(
-            "node_memory_Hugepagesize_bytes",
-            "Size of a huge page of the default size.",
-            [],
-        ),
+        "node_memory_Hugepagesize_bytes",
+        "Size of a huge page of the default size.",
     ),
-    (
-        "Hugetlb",
-        Gauge::new("node_memory_Hugetlb_bytes", "Memory of the huge page pools of all sizes.", []),
-    ),
-    (
+    field("Hugetlb", "node_memory_Hugetlb_bytes", "Memory of the huge page pools of all sizes."),
+    field(
         "DirectMap4k",
-        Gauge::new(
-            "node_memory_DirectMap4k_bytes",
-            "Memory that the kernel maps with pages of 4 KiB.",
-            [],
-        ),
+        "node_memory_DirectMap4k_bytes",
+        "Memory that the kernel maps with pages of 4 KiB.",
     ),
-    (
+    field(
         "DirectMap64k",
-        Gauge::new(
-            "node_memory_DirectMap64k_bytes",
-            "Memory that the kernel maps with pages of 64 KiB.",
-            [],
-        ),
+        "node_memory_DirectMap64k_bytes",
+        "Memory that the kernel maps with pages of 64 KiB.",
     ),
-    (
+    field(
         "DirectMap1M",
-        Gauge::new(
-            "node_memory_DirectMap1M_bytes",
-            "Memory that the kernel maps with pages of 1 MiB.",
-            [],
-        ),
+        "node_memory_DirectMap1M_bytes",
+        "Memory that the kernel maps with pages of 1 MiB.",
     ),
-    (
+    field(
         "DirectMap2M",
-        Gauge::new(
-            "node_memory_DirectMap2M_bytes",
-            "Memory that the kernel maps with pages of 2 MiB.",
-            [],
-        ),
+        "node_memory_DirectMap2M_bytes",
+        "Memory that the kernel maps with pages of 2 MiB.",
     ),
-    (
+    field(
         "DirectMap4M",
-        Gauge::new(
-            "node_memory_DirectMap4M_bytes",
-            "Memory that the kernel maps with pages of 4 MiB.",
-            [],
-        ),
+        "node_memory_DirectMap4M_bytes",
+        "Memory that the kernel maps with pages of 4 MiB.",
     ),
-    (
+    field(
         "DirectMap1G",
-        Gauge::new(
-            "node_memory_DirectMap1G_bytes",
-            "Memory that the kernel maps with pages of 1 GiB.",
-            [],
-        ),
+        "node_memory_DirectMap1G_bytes",
+        "Memory that the kernel maps with pages of 1 GiB.",
     ),
-    (
+    field(
         "DirectMap2G",
-        Gauge::new(
-            "node_memory_DirectMap2G_bytes",
-            "Memory that the kernel maps with pages of 2 GiB.",
-            [],
-        ),
+        "node_memory_DirectMap2G_bytes",
+        "Memory that the kernel maps with pages of 2 GiB.",
     ),
 ];
 

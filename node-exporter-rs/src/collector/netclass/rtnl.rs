@@ -320,15 +320,8 @@ fn add_altnames(list: &[u8], names: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::attribute_bytes;
     use proptest::prelude::*;
-
-    fn attribute_bytes(kind: u16, value: &[u8]) -> Vec<u8> {
-        let len = u16::try_from(4 + value.len()).unwrap();
-        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend_from_slice(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     fn device(attributes: &[(u16, &[u8])]) -> Device {
         let mut body = vec![0, 0, 1, 0, 7, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
