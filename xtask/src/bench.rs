@@ -32,6 +32,8 @@ pub(crate) struct Options {
     large: bool,
 }
 
+const GZIP: &str = "gzip";
+
 /// What one program cost.
 #[derive(Debug, Default)]
 struct Costs {
@@ -41,8 +43,10 @@ struct Costs {
     idle: f64,
     /// Bytes at the highest.
     peak: f64,
-    /// A block each.
+    /// A block each: of scrapes as Prometheus and VictoriaMetrics send them, which ask for gzip.
     blocks: Vec<Block>,
+    /// A block each of scrapes that ask for no compression.
+    uncompressed: Vec<Block>,
     plain: usize,
     gzip: usize,
     series: usize,
@@ -100,27 +104,28 @@ impl Bench {
         Ok(Self { agent, costs: Costs { fresh, ..Costs::default() } })
     }
 
-    fn block(&mut self, scrapes: u32) -> Result<()> {
+    fn block(&mut self, scrapes: u32, encoding: &str) -> Result<()> {
         let pid = self.agent.server.pid();
         let before = cpu_time(pid)?;
         let mut times = Vec::new();
         for _ in 0..scrapes {
             let start = Instant::now();
-            let response = self.agent.request("/metrics").send()?;
+            let request = self.agent.request("/metrics").header("Accept-Encoding", encoding);
+            let response = request.send()?;
             times.push(start.elapsed());
             ensure!(response.status == 200, "status {}", response.status);
         }
         let cpu = (cpu_time(pid)?.saturating_sub(before)) / scrapes;
-        self.costs
-            .blocks
-            .push(Block { cpu: cpu.as_secs_f64(), latency: median(times).as_secs_f64() });
+        let blocks =
+            if encoding == GZIP { &mut self.costs.blocks } else { &mut self.costs.uncompressed };
+        blocks.push(Block { cpu: cpu.as_secs_f64(), latency: median(times).as_secs_f64() });
         Ok(())
     }
 
     fn finish(mut self) -> Result<Costs> {
         let memory = memory(self.agent.server.pid())?;
         (self.costs.idle, self.costs.peak) = (memory.now, memory.peak);
-        let packed = self.agent.request("/metrics").header("Accept-Encoding", "gzip").send()?;
+        let packed = self.agent.request("/metrics").header("Accept-Encoding", GZIP).send()?;
         let text = self.agent.text("/metrics")?;
         let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         self.costs.series = samples.count();
@@ -132,12 +137,14 @@ impl Bench {
 fn measure([mut ours, mut peer]: [Bench; 2], rounds: usize, scrapes: u32) -> Result<[Costs; 2]> {
     // The first scrapes open files and grow buffers; they are no one's steady state.
     for bench in [&mut ours, &mut peer] {
-        bench.block(scrapes.min(5))?;
+        bench.block(scrapes.min(5), GZIP)?;
         bench.costs.blocks.clear();
     }
     for _ in 0..rounds {
-        ours.block(scrapes)?;
-        peer.block(scrapes)?;
+        for encoding in [GZIP, "identity"] {
+            ours.block(scrapes, encoding)?;
+            peer.block(scrapes, encoding)?;
+        }
     }
     Ok([ours.finish()?, peer.finish()?])
 }

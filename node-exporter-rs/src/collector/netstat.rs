@@ -66,16 +66,16 @@ impl Collector for Netstat {
 /// `TcpExt: SyncookiesSent …` above `TcpExt: 0 …` (net/ipv4/proc.c).
 fn pairs(text: Text<'_>, layouts: &mut Layouts, out: &mut Exposition) -> Result<(), CollectError> {
     let mut lines = text.lines();
-    while let Some(names) = lines.next() {
+    while let Some(header) = lines.next() {
         let (protocol, names) =
-            names.split_once(':').ok_or_else(|| text.wrong("no protocol with a colon", names))?;
+            header.split_once(':').ok_or_else(|| text.wrong("no protocol with a colon", header))?;
         let line = lines.next().unwrap_or_default();
         let values = line
             .strip_prefix(protocol)
             .and_then(|rest| rest.strip_prefix(':'))
             .ok_or_else(|| text.wrong("no values below the names of this protocol", protocol))?;
         let keys = names.split_ascii_whitespace().map(|name| (protocol, name));
-        let layout = layouts.next(keys);
+        let layout = layouts.next_line(header, keys);
         layout
             .write(values.split_ascii_whitespace(), out)
             .map_err(|(problem, _)| text.wrong(problem, line))?;
@@ -87,9 +87,9 @@ fn pairs(text: Text<'_>, layouts: &mut Layouts, out: &mut Exposition) -> Result<
 fn lines(text: Text<'_>, layouts: &mut Layouts, out: &mut Exposition) -> Result<(), CollectError> {
     let pairs = || {
         text.as_str().lines().filter_map(|line| {
-            let (key, value) = line.split_once(|c: char| c.is_ascii_whitespace())?;
-            let six = key.find('6')?;
-            Some((key.split_at_checked(six + 1)?, value.trim_ascii(), line))
+            let (key, value) = line.split_at(memchr::memchr2(b' ', b'\t', line.as_bytes())?);
+            let six = memchr::memchr(b'6', key.as_bytes())?;
+            Some((key.split_at(six + 1), value.trim_ascii(), line))
         })
     };
     let layout = layouts.next(pairs().map(|(key, ..)| key));

@@ -6,8 +6,9 @@ use crate::table::{bytes, columns};
 pub(crate) fn table(ours: &Costs, peer: &Costs) -> String {
     let mut rows = vec![
         ["", "node-exporter-rs", "node_exporter", "ratio"].map(str::to_owned).to_vec(),
-        timed("CPU per scrape", ours, peer, |block| block.cpu),
-        timed("answer time, median", ours, peer, |block| block.latency),
+        timed("CPU per scrape", &ours.blocks, &peer.blocks, |block| block.cpu),
+        timed("answer time, median", &ours.blocks, &peer.blocks, |block| block.latency),
+        timed("CPU without gzip", &ours.uncompressed, &peer.uncompressed, |block| block.cpu),
     ];
     let sizes = [
         ("RSS before the first scrape", ours.fresh, peer.fresh),
@@ -25,14 +26,14 @@ pub(crate) fn table(ours: &Costs, peer: &Costs) -> String {
 }
 
 /// Minimum and median over the rounds, and the lowest and highest ratio of a round's pair.
-fn timed(what: &str, ours: &Costs, peer: &Costs, of: impl Fn(&Block) -> f64) -> Vec<String> {
+fn timed(what: &str, ours: &[Block], peer: &[Block], of: impl Fn(&Block) -> f64) -> Vec<String> {
     let sorted = |values: Vec<f64>| {
         let mut values = values;
         values.sort_by(f64::total_cmp);
         values
     };
-    let all = |costs: &Costs| sorted(costs.blocks.iter().map(&of).collect());
-    let pairs = ours.blocks.iter().zip(&peer.blocks).map(|(one, other)| of(one) / of(other));
+    let all = |blocks: &[Block]| sorted(blocks.iter().map(&of).collect());
+    let pairs = ours.iter().zip(peer).map(|(one, other)| of(one) / of(other));
     let pairs = sorted(pairs.collect());
     let ends = |values: &[f64]| {
         let at = |i| values.get(i).copied().unwrap_or(f64::NAN);
@@ -62,12 +63,9 @@ mod tests {
 
     #[test]
     fn ratios_are_of_each_pair_and_read_as_fractions() {
-        let costs = |cpu: [f64; 3]| Costs {
-            blocks: cpu.map(|cpu| Block { cpu, latency: 1.0 }).to_vec(),
-            ..Costs::default()
-        };
+        let blocks = |cpu: [f64; 3]| cpu.map(|cpu| Block { cpu, latency: 1.0 });
         let row =
-            timed("x", &costs([0.001, 0.002, 0.003]), &costs([0.008, 0.008, 0.03]), |b| b.cpu);
+            timed("x", &blocks([0.001, 0.002, 0.003]), &blocks([0.008, 0.008, 0.03]), |b| b.cpu);
         assert_eq!(
             row,
             ["x", "2.00 ms (min 1.00)", "8.00 ms (min 8.00)", "1/8.0 (1/10.0 to 1/4.0)"]

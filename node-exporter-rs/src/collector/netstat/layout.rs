@@ -15,6 +15,8 @@ pub(super) struct Layouts {
 
 /// One header.
 pub(super) struct Layout {
+    /// The line that it stands on, where it has one of its own: that it is the same is all there is to see.
+    line: Option<Box<str>>,
     /// The names, each with its protocol before and a newline after it.
     header: Vec<u8>,
     columns: usize,
@@ -35,6 +37,23 @@ impl Layouts {
     /// Begins a scrape: the next header is the first.
     pub(super) fn start(&mut self) {
         self.next = 0;
+    }
+
+    /// As [`Layouts::next`], for a header that is one line.
+    pub(super) fn next_line<'k>(
+        &mut self,
+        line: &str,
+        keys: impl Iterator<Item = (&'k str, &'k str)> + Clone,
+    ) -> &Layout {
+        let at = self.next;
+        if self.known.get(at).is_some_and(|layout| layout.line.as_deref() == Some(line)) {
+            self.next += 1;
+            return &self.known[at];
+        }
+        self.next(keys);
+        let layout = &mut self.known[at];
+        layout.line = Some(line.into());
+        layout
     }
 
     /// The layout of the next header, given as pairs of a protocol and a name. Where it is another than last time, it and
@@ -60,7 +79,7 @@ impl Layout {
         fields: &Pattern,
         before: &[Self],
     ) -> Self {
-        let mut this = Self { header: Vec::new(), columns: 0, wanted: Vec::new() };
+        let mut this = Self { line: None, header: Vec::new(), columns: 0, wanted: Vec::new() };
         for (protocol, name) in keys {
             for part in [protocol, " ", name, "\n"] {
                 this.header.extend_from_slice(part.as_bytes());
@@ -85,12 +104,15 @@ impl Layout {
     fn is_of<'k>(&self, keys: impl Iterator<Item = (&'k str, &'k str)>) -> bool {
         let mut rest = self.header.as_slice();
         for (protocol, name) in keys {
-            for part in [protocol, " ", name, "\n"] {
-                match rest.strip_prefix(part.as_bytes()) {
-                    Some(tail) => rest = tail,
-                    None => return false,
-                }
+            let (at, length) = (protocol.len(), protocol.len() + 1 + name.len());
+            let same = rest.get(length) == Some(&b'\n')
+                && rest[at] == b' '
+                && rest[at + 1..length] == *name.as_bytes()
+                && rest[..at] == *protocol.as_bytes();
+            if !same {
+                return false;
             }
+            rest = &rest[length + 1..];
         }
         rest.is_empty()
     }
@@ -106,9 +128,7 @@ impl Layout {
         for (column, value) in values.enumerate() {
             count += 1;
             if let Some((_, target)) = wanted.next_if(|(wanted, _)| *wanted == column) {
-                // Counters are unsigned; MaxConn may be -1.
-                let value: i128 = value.parse().map_err(|_| ("a number expected", column))?;
-                target.write(value, out);
+                target.write(number(value).ok_or(("a number expected", column))?, out);
             }
         }
         match count.cmp(&self.columns) {
@@ -116,6 +136,14 @@ impl Layout {
             std::cmp::Ordering::Greater => Err(("more values than names", count)),
             std::cmp::Ordering::Equal => Ok(()),
         }
+    }
+}
+
+/// Counters are unsigned; `MaxConn` may be -1.
+fn number(text: &str) -> Option<f64> {
+    match text.parse::<u64>() {
+        Ok(value) => Some(value as f64),
+        Err(_) => text.parse::<i64>().ok().map(|value| value as f64),
     }
 }
 
@@ -135,9 +163,7 @@ impl Target {
         }
     }
 
-    fn write(&self, value: i128, out: &mut Exposition) {
-        // What fits, fits a 64-bit number; a sample is a 64-bit float anyway.
-        let value = value as f64;
+    fn write(&self, value: f64, out: &mut Exposition) {
         match self {
             Self::Known(family) => out.family(family).sample((), value),
             Self::Other(name, help) => out.dynamic(name, Kind::Untyped, help).plain(value),
