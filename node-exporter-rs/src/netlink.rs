@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::net::netdevice::index_to_name_inlined;
 use rustix::net::netlink::{GENERIC, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -137,6 +138,13 @@ impl Client {
             }
         }
         Err(io::Error::other("the kernel's tables changed during every attempt to read them"))
+    }
+
+    /// What the interface of this index is called now, where the last dump left a socket to ask by (`SIOCGIFNAME`). For
+    /// a few interfaces this is less work for the kernel than a dump of all.
+    pub fn device_name(&self, index: u32) -> Option<DeviceName> {
+        let name = index_to_name_inlined(self.socket.as_ref()?, index).ok()?;
+        Some(DeviceName::new(name.as_bytes()))
     }
 
     fn attempt(

@@ -256,7 +256,9 @@ impl Standing {
         match state {
             State::NotYetRun => {}
             State::Fine => tracing::debug!(collector, "collector succeeded"),
-            State::NoData(why) => tracing::debug!(collector, why = &**why, "collector has no data"),
+            State::NoData(why) => {
+                tracing::debug!(collector, error = &**why, "collector has no data");
+            }
             State::Failed(error) => tracing::warn!(collector, error = &**error, "collector failed"),
             State::Late => {
                 tracing::warn!(collector, "collector is late: the scrape was answered without it");

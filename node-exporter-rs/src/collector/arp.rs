@@ -26,6 +26,9 @@ static NETLINK: Flag<bool> = Flag::new(
     "Read the neighbours by rtnetlink; /proc/net/arp serves where that is not allowed.",
 );
 
+/// Interfaces that are asked for their names one by one.
+const FEW: usize = 8;
+
 static ENTRIES: Gauge<1> = Gauge::new(
     "node_arp_entries",
     "IPv4 neighbours in the interface's ARP table, whether they answered or not.",
@@ -97,7 +100,8 @@ impl Collector for Arp {
 }
 
 impl Arp {
-    /// Two dumps, however many neighbours there are: the neighbours with the indexes of their interfaces, then the names.
+    /// A dump of the neighbours with the indexes of their interfaces, then the names: of a few one by one, of more by one
+    /// dump, but never one by one for every neighbour.
     fn read_neighbours(&mut self) -> io::Result<()> {
         let indexes = &mut self.indexes;
         self.client.dump(Request::ipv4_neighbours(), |step| match step {
@@ -109,7 +113,10 @@ impl Arp {
                 }
             }
         })?;
-        if self.indexes.is_empty() {
+        if let Some(names) = self.names_one_by_one() {
+            for (&(_, count), name) in self.indexes.iter().zip(names) {
+                add(&mut self.counts, name, count);
+            }
             return Ok(());
         }
         self.names.read(&mut self.client)?;
@@ -120,6 +127,14 @@ impl Arp {
             }
         }
         Ok(())
+    }
+
+    /// `None` where they are too many, or where one has no name that can be asked for so.
+    fn names_one_by_one(&self) -> Option<Vec<DeviceName>> {
+        if self.indexes.len() > FEW {
+            return None;
+        }
+        self.indexes.iter().map(|(index, _)| self.client.device_name(*index)).collect()
     }
 }
 

@@ -76,7 +76,7 @@ pub static SPEC: Spec = Spec {
         let host = &setup.host;
         Ok(Box::new(Cpu {
             host: host.clone(),
-            stat: host.keep_proc("stat"),
+            stat: host.keep_proc("stat").with_one_record(),
             online: host.keep_sys("devices/system/cpu/online"),
             isolated: host.keep_sys("devices/system/cpu/isolated"),
             guest: setup.flags.get(&WITH_GUEST)?,

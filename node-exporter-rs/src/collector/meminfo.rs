@@ -19,7 +19,7 @@ pub static SPEC: Spec = Spec {
     flags: &[],
     families: &DESCRIBED,
     build: |setup| {
-        let file = setup.host.keep_proc("meminfo");
+        let file = setup.host.keep_proc("meminfo").with_one_record();
         Ok(Box::new(Meminfo { file, name: MetricName::default() }))
     },
 };

@@ -29,7 +29,7 @@ pub static SPEC: Spec = Spec {
     flags: &[&FIELDS],
     families: FAMILIES,
     build: |setup| {
-        let keep = |file| setup.host.keep_proc(file);
+        let keep = |file| setup.host.keep_proc(file).with_one_record();
         Ok(Box::new(Netstat {
             pairs: [keep("net/netstat"), keep("net/snmp")],
             snmp6: keep("net/snmp6"),

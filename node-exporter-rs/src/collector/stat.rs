@@ -49,7 +49,7 @@ pub static SPEC: Spec = Spec {
     families: &[&INTERRUPTS, &SWITCHES, &FORKS, &BOOT, &RUNNING, &BLOCKED, &SOFTIRQS],
     build: |setup| {
         let softirq = setup.flags.get(&SOFTIRQ)?;
-        Ok(Box::new(Stat { file: setup.host.keep_proc("stat"), softirq }))
+        Ok(Box::new(Stat { file: setup.host.keep_proc("stat").with_one_record(), softirq }))
     },
 };
 

@@ -50,18 +50,26 @@ pub struct KeptFile {
     /// Its length is what there is room for; the file's text ends at `end`.
     buffer: Vec<u8>,
     end: usize,
-    long_records: bool,
+    /// An answer of fewer bytes is the whole file; see [`read_at_start`].
+    ends_below: usize,
 }
 
 impl KeptFile {
     pub(super) fn new(host: Host, path: PathBuf) -> Self {
-        Self { host, path, file: None, buffer: Vec::new(), end: 0, long_records: false }
+        Self { host, path, file: None, buffer: Vec::new(), end: 0, ends_below: PAGE / 2 }
     }
 
     /// For a file whose lines can be longer than half a page, as the options of a mount are.
     #[must_use]
     pub fn with_long_records(mut self) -> Self {
-        self.long_records = true;
+        self.ends_below = 0;
+        self
+    }
+
+    /// For a file that the kernel makes in one piece (`single_open`), however long it is.
+    #[must_use]
+    pub fn with_one_record(mut self) -> Self {
+        self.ends_below = usize::MAX;
         self
     }
 
@@ -104,9 +112,8 @@ impl KeptFile {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        let kernel_ends = if self.long_records { 0 } else { PAGE / 2 };
         if let Some(file) = &self.file {
-            let result = read_at_start(file, &mut self.buffer, kernel_ends);
+            let result = read_at_start(file, &mut self.buffer, self.ends_below);
             if let Ok(end) = result {
                 self.end = end;
                 return Ok(());
