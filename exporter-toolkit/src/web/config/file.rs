@@ -137,7 +137,8 @@ pub(crate) struct RateLimit {
 }
 
 fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    duration(&String::deserialize(from)?).map_err(de::Error::custom)
+    let text = String::deserialize(from)?;
+    duration(&text).map_err(|error| de::Error::custom(format!("'{text}': {error}")))
 }
 
 /// A text that never appears in logs.
