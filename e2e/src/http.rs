@@ -69,17 +69,11 @@ impl Request {
         self
     }
 
+    /// Sends it on a connection of its own.
     pub fn send(&self) -> Result<Response, Error> {
         let no_answer = |error| Error::NoAnswer(self.address, error);
-        let mut stream = TcpStream::connect_timeout(&self.address, self.timeout)
-            .map_err(|error| Error::Connect(self.address, error))?;
-        stream.set_read_timeout(Some(self.timeout)).map_err(no_answer)?;
-        stream.set_write_timeout(Some(self.timeout)).map_err(no_answer)?;
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}\r\n",
-            self.path, self.address, self.headers
-        );
-        stream.write_all(request.as_bytes()).map_err(no_answer)?;
+        let mut stream = self.connect()?;
+        stream.write_all(self.text("Connection: close\r\n").as_bytes()).map_err(no_answer)?;
         let mut answer = Vec::new();
         match stream.take(LIMIT).read_to_end(&mut answer) {
             Ok(_) => {}
@@ -90,6 +84,47 @@ impl Request {
             return Err(no_answer(io::ErrorKind::UnexpectedEof.into()));
         }
         Response::parse(&answer)
+    }
+
+    fn connect(&self) -> Result<TcpStream, Error> {
+        let connect = |error| Error::Connect(self.address, error);
+        let stream = TcpStream::connect_timeout(&self.address, self.timeout).map_err(connect)?;
+        stream.set_read_timeout(Some(self.timeout)).map_err(connect)?;
+        stream.set_write_timeout(Some(self.timeout)).map_err(connect)?;
+        Ok(stream)
+    }
+
+    fn text(&self, more: &str) -> String {
+        let Self { path, address, headers, .. } = self;
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}{headers}\r\n")
+    }
+}
+
+/// A connection that stays open from request to request, as scrapers keep theirs.
+#[derive(Debug, Default)]
+pub struct Connection(Option<TcpStream>);
+
+impl Connection {
+    /// Sends the request and reads its answer, which tells its own length. The first one opens the connection.
+    pub fn send(&mut self, request: &Request) -> Result<Response, Error> {
+        let no_answer = |error| Error::NoAnswer(request.address, error);
+        let mut stream = match self.0.take() {
+            Some(stream) => stream,
+            None => request.connect()?,
+        };
+        stream.write_all(request.text("").as_bytes()).map_err(no_answer)?;
+        let (mut answer, mut part) = (Vec::new(), vec![0; 1 << 20]);
+        loop {
+            let count = stream.read(&mut part).map_err(no_answer)?;
+            answer.extend_from_slice(part.get(..count).unwrap_or_default());
+            match Response::parse(&answer) {
+                Err(Error::Cut(_)) if count > 0 && (answer.len() as u64) < LIMIT => {}
+                result => {
+                    self.0 = Some(stream);
+                    return result;
+                }
+            }
+        }
     }
 }
 
@@ -198,6 +233,29 @@ mod tests {
             let part = whole.get(..head.len() + cut).unwrap();
             assert!(matches!(Response::parse(part.as_bytes()), Err(Error::Cut(_))), "{cut}");
         }
+    }
+
+    #[test]
+    fn one_connection_takes_several_answers_however_they_are_cut() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            for parts in [
+                ["HTTP/1.1 200 OK\r\nContent-", "Length: 3\r\n\r\nabc"],
+                ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nd", "e\r\n0\r\n\r\n"],
+            ] {
+                assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+                for part in parts {
+                    stream.write_all(part.as_bytes()).unwrap();
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        });
+        let (request, mut connection) = (Request::new(address, "/"), Connection::default());
+        assert_eq!(connection.send(&request).unwrap().body, b"abc");
+        assert_eq!(connection.send(&request).unwrap().body, b"de");
+        server.join().unwrap();
     }
 
     #[test]

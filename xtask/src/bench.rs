@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use e2e::Agent;
+use e2e::http::Connection;
 use tempfile::TempDir;
 
 use crate::binary::{self, PEER_FLAGS, Profile};
@@ -43,7 +44,7 @@ struct Costs {
     idle: f64,
     /// Bytes at the highest.
     peak: f64,
-    /// A block each: of scrapes as Prometheus and VictoriaMetrics send them, which ask for gzip.
+    /// A block each: of scrapes as Prometheus and VictoriaMetrics send them, over one connection and with gzip.
     blocks: Vec<Block>,
     /// A block each of scrapes that ask for no compression.
     uncompressed: Vec<Block>,
@@ -106,12 +107,13 @@ impl Bench {
 
     fn block(&mut self, scrapes: u32, encoding: &str) -> Result<()> {
         let pid = self.agent.server.pid();
+        let request = self.agent.request("/metrics").header("Accept-Encoding", encoding);
+        let mut connection = Connection::default();
         let before = cpu_time(pid)?;
         let mut times = Vec::new();
         for _ in 0..scrapes {
             let start = Instant::now();
-            let request = self.agent.request("/metrics").header("Accept-Encoding", encoding);
-            let response = request.send()?;
+            let response = connection.send(&request)?;
             times.push(start.elapsed());
             ensure!(response.status == 200, "status {}", response.status);
         }
