@@ -23,8 +23,6 @@ pub struct Agent {
 struct Turn {
     scraper: Scraper,
     telemetry: Exposition,
-    /// The last answer's size, which the next one will have too.
-    size: usize,
 }
 
 #[derive(Default)]
@@ -37,7 +35,7 @@ struct Last {
 impl Agent {
     pub fn new(scraper: Scraper, telemetry: Telemetry, path: &str) -> Self {
         let last = Last { standings: scraper.standings().to_vec(), ..Last::default() };
-        let turn = Turn { scraper, telemetry: Exposition::default(), size: 0 };
+        let turn = Turn { scraper, telemetry: Exposition::default() };
         Self {
             turn: tokio::sync::Mutex::new(turn),
             telemetry,
@@ -64,11 +62,15 @@ impl Source for Agent {
         let Ok(mut turn) = turn.await else {
             return Err(Refusal::unavailable("Earlier scrapes took until this one's deadline."));
         };
-        turn.telemetry.restart(format);
-        self.telemetry.write(&mut turn.telemetry);
-        let text = turn.scrape(&wanted, &request).await;
+        let Turn { scraper, telemetry } = &mut *turn;
+        telemetry.restart(format);
+        self.telemetry.write(telemetry);
+        // A little more than the last answer, so that this one seldom grows its memory.
+        let size = self.last().size;
+        let mut text = Vec::with_capacity(size + size / 16);
+        scraper.scrape(&wanted, format, deadline, telemetry, &mut text).await;
         let mut last = self.last();
-        last.standings.clone_from_slice(turn.scraper.standings());
+        last.standings.clone_from_slice(scraper.standings());
         last.at = Some(Instant::now());
         last.size = text.len();
         Ok(Answer::whole(format, text))
@@ -94,17 +96,6 @@ impl Source for Agent {
             let took = format!("{:.1} ms", standing.took.as_secs_f64() * 1e3);
             table.row([Cell::plain(standing.name), state, Cell::plain(took), Cell::plain(why)]);
         }
-    }
-}
-
-impl Turn {
-    async fn scrape(&mut self, wanted: &Selection, request: &Scrape) -> Vec<u8> {
-        let mut text = Vec::with_capacity(self.size);
-        let Scrape { format, deadline, .. } = *request;
-        self.scraper.scrape(wanted, format, deadline, &self.telemetry, &mut text).await;
-        // A little more than the last answer, so that the next seldom grows its memory.
-        self.size = text.len() + text.len() / 16;
-        text
     }
 }
 

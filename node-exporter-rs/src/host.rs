@@ -87,11 +87,6 @@ impl Host {
         read_text(&self.proc(relative))
     }
 
-    /// Reads a file below `/sys`; bytes that are not UTF-8 become U+FFFD.
-    pub fn read_sys(&self, relative: &str) -> Result<String, CollectError> {
-        read_text(&self.sys(relative))
-    }
-
     /// A file below `/proc` that is read at every scrape.
     pub fn keep_proc(&self, relative: &str) -> KeptFile {
         KeptFile::new(self.clone(), self.proc(relative))

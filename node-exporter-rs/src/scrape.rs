@@ -161,14 +161,19 @@ impl Scraper {
         text: &mut Vec<u8>,
     ) {
         self.round += 1;
-        let round = self.round;
+        let (round, now) = (self.round, Instant::now());
         for (standing, task) in self.standings.iter_mut().zip(self.crew.jobs()) {
             if task.is_some() {
-                standing.begun = Instant::now();
+                standing.begun = now;
             }
         }
-        let begin =
-            |task: &mut Task| wanted.has(task.name) && task.prepare(round, format, deadline);
+        let begin = |task: &mut Task| {
+            let wanted = wanted.has(task.name);
+            if wanted {
+                task.prepare(round, format, deadline);
+            }
+            wanted
+        };
         self.crew.round_async(begin, deadline).await;
         for (standing, task) in self.standings.iter_mut().zip(self.crew.jobs()) {
             if wanted.has(standing.name) {
@@ -199,14 +204,13 @@ impl Scraper {
 }
 
 impl Task {
-    /// Makes ready for a scrape; always true.
-    fn prepare(&mut self, round: u64, format: Format, deadline: Instant) -> bool {
+    /// Makes ready for a scrape.
+    fn prepare(&mut self, round: u64, format: Format, deadline: Instant) {
         self.round = round;
         self.out.restart(format);
         self.result = None;
         self.panicked = false;
         self.collector.answer_by(deadline);
-        true
     }
 }
 
