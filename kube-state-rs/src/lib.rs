@@ -1,0 +1,1 @@
+//! Kubernetes object state for Prometheus: a drop-in for kube-state-metrics.
