@@ -1,1 +1,10 @@
 //! Kubernetes object state for Prometheus: a drop-in for kube-state-metrics.
+//!
+//! A resource is a table of families ([`resource`]); an object is rendered once, when it changes ([`rendered`]).
+
+pub mod family;
+pub mod object;
+pub mod quantity;
+pub mod rendered;
+pub mod resource;
+pub mod selection;
