@@ -82,12 +82,12 @@ impl<'de> Deserialize<'de> for Quantity {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Text {
-            Text(String),
+            Plain(String),
             Whole(i64),
             Float(f64),
         }
         let text = match Text::deserialize(from)? {
-            Text::Text(text) => text,
+            Text::Plain(text) => text,
             Text::Whole(number) => number.to_string(),
             Text::Float(number) => number.to_string(),
         };
