@@ -11,6 +11,9 @@ macro_rules! resources {
     };
 }
 
+mod amount;
+mod shared;
+
 resources! {
     pod: PODS,
 }
