@@ -8,3 +8,4 @@ pub mod quantity;
 pub mod rendered;
 pub mod resource;
 pub mod selection;
+pub mod store;

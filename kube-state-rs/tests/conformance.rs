@@ -3,7 +3,11 @@
 //! They run where `$CONFORMANCE_DIR`, or `../shared/conformance` beside the checkout, holds them; elsewhere they say that
 //! they are skipped. `CONFORMANCE_ONLY=pods,nodes` looks at some resources only.
 
-#![allow(clippy::unwrap_used, reason = "a test, whose helpers are part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test, whose helpers are part of it"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
