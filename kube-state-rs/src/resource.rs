@@ -15,8 +15,32 @@ mod amount;
 mod shared;
 
 resources! {
+    clusterrolebinding: CLUSTERROLEBINDINGS,
+    clusterrole: CLUSTERROLES,
+    configmap: CONFIGMAPS,
+    endpoint: ENDPOINTS,
+    endpointslice: ENDPOINTSLICES,
+    ingressclass: INGRESSCLASSES,
+    ingress: INGRESSES,
+    mutatingadmissionpolicy: MUTATINGADMISSIONPOLICIES,
+    mutatingadmissionpolicybinding: MUTATINGADMISSIONPOLICYBINDINGS,
+    mutatingwebhookconfiguration: MUTATINGWEBHOOKCONFIGURATIONS,
+    networkpolicy: NETWORKPOLICIES,
     pod: PODS,
+    rolebinding: ROLEBINDINGS,
+    role: ROLES,
+    secret: SECRETS,
+    serviceaccount: SERVICEACCOUNTS,
+    service: SERVICES,
+    storageclass: STORAGECLASSES,
+    validatingadmissionpolicy: VALIDATINGADMISSIONPOLICIES,
+    validatingadmissionpolicybinding: VALIDATINGADMISSIONPOLICYBINDINGS,
+    validatingwebhookconfiguration: VALIDATINGWEBHOOKCONFIGURATIONS,
+    volumeattachment: VOLUMEATTACHMENTS,
 }
+
+mod admission;
+mod shared;
 
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};
