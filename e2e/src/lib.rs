@@ -6,8 +6,10 @@ pub mod exposition;
 pub mod http;
 pub mod process;
 pub mod servers;
+pub mod tally;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;
 pub use exposition::Scrape;
 pub use process::{Server, cargo, free_port, wait_until};
+pub use tally::Tally;
