@@ -107,7 +107,7 @@ impl Source for Own {
         write_shards(&self.configured, &mut out);
         write_groups(&self.shown.get(), &mut out);
         let mut text = Vec::new();
-        Merger::default().merge(request.format, &[&out], &mut text);
+        Merger::default().merge(&[&out], request.format, &mut text);
         Ok(Answer::whole(request.format, text))
     }
 

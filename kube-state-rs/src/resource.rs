@@ -40,7 +40,6 @@ resources! {
 }
 
 mod admission;
-mod shared;
 
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};
