@@ -8,8 +8,8 @@ use exporter_toolkit::Format;
 use exporter_toolkit::web::{
     Answer, Body, Cell, Landing, Member, Packer, Refusal, Scrape, Source, Visit,
 };
-use http::{Response, StatusCode};
-use kube_informer::{Client, Status};
+use http::{Request, Response, StatusCode};
+use kube_informer::{Client, RequestError, Status};
 
 use crate::group::{Group, Part};
 
@@ -93,7 +93,7 @@ impl Source for Agent {
         if visit.path != "/livez" {
             return None;
         }
-        let asked = tokio::time::timeout_at(visit.deadline.into(), self.client.livez()).await;
+        let asked = tokio::time::timeout_at(visit.deadline.into(), livez(&self.client)).await;
         let (status, text) = match asked {
             Ok(Ok(())) => (StatusCode::OK, "OK\n".to_owned()),
             Ok(Err(error)) => {
@@ -107,6 +107,13 @@ impl Source for Agent {
         *response.status_mut() = status;
         Some(response)
     }
+}
+
+/// Asks the API server for its health.
+async fn livez(client: &Client) -> Result<(), RequestError> {
+    let request = Request::get("/livez").body(Vec::new());
+    let request = request.map_err(|error| RequestError::Unreadable(error.to_string()))?;
+    client.bytes(request, 64 << 10).await.map(drop)
 }
 
 /// The resources that a scrape asks for: `?resources=pods,nodes`, `?exclude_resources=secrets`.

@@ -11,9 +11,35 @@ macro_rules! resources {
     };
 }
 
+mod amount;
+mod shared;
+
 resources! {
+    clusterrolebinding: CLUSTERROLEBINDINGS,
+    clusterrole: CLUSTERROLES,
+    configmap: CONFIGMAPS,
+    endpoint: ENDPOINTS,
+    endpointslice: ENDPOINTSLICES,
+    ingressclass: INGRESSCLASSES,
+    ingress: INGRESSES,
+    mutatingadmissionpolicy: MUTATINGADMISSIONPOLICIES,
+    mutatingadmissionpolicybinding: MUTATINGADMISSIONPOLICYBINDINGS,
+    mutatingwebhookconfiguration: MUTATINGWEBHOOKCONFIGURATIONS,
+    networkpolicy: NETWORKPOLICIES,
     pod: PODS,
+    rolebinding: ROLEBINDINGS,
+    role: ROLES,
+    secret: SECRETS,
+    serviceaccount: SERVICEACCOUNTS,
+    service: SERVICES,
+    storageclass: STORAGECLASSES,
+    validatingadmissionpolicy: VALIDATINGADMISSIONPOLICIES,
+    validatingadmissionpolicybinding: VALIDATINGADMISSIONPOLICYBINDINGS,
+    validatingwebhookconfiguration: VALIDATINGWEBHOOKCONFIGURATIONS,
+    volumeattachment: VOLUMEATTACHMENTS,
 }
+
+mod admission;
 
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};
