@@ -1,4 +1,4 @@
-//! A GET over HTTP/1.1 that notices a cut answer: what a test wants to know and most clients hide.
+//! Requests over HTTP/1.1 that notice a cut answer: what a test wants to know and most clients hide.
 
 mod stream;
 
@@ -26,6 +26,7 @@ pub enum Error {
 /// A request to be sent.
 #[derive(Clone, Debug)]
 pub struct Request {
+    method: &'static str,
     address: SocketAddr,
     path: String,
     headers: String,
@@ -48,7 +49,14 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Response, Error> {
 impl Request {
     pub fn new(address: SocketAddr, path: &str) -> Self {
         let timeout = Duration::from_secs(30);
-        Self { address, path: path.to_owned(), headers: String::new(), timeout }
+        Self { method: "GET", address, path: path.to_owned(), headers: String::new(), timeout }
+    }
+
+    /// POST instead of GET, without a body.
+    #[must_use]
+    pub fn post(mut self) -> Self {
+        self.method = "POST";
+        self.header("Content-Length", "0")
     }
 
     #[must_use]
@@ -97,8 +105,8 @@ impl Request {
     }
 
     fn text(&self, more: &str) -> String {
-        let Self { path, address, headers, .. } = self;
-        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}{headers}\r\n")
+        let Self { method, path, address, headers, .. } = self;
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{more}{headers}\r\n")
     }
 }
 

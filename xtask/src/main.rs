@@ -37,9 +37,8 @@ enum Task {
     CompareNode,
     /// Measure an agent (release build) against its peer in one run
     Bench {
-        agent: Agent,
-        #[command(flatten)]
-        options: bench::Options,
+        #[command(subcommand)]
+        agent: bench::Agent,
     },
     /// Write the documents that are made from the collectors' tables
     Docs {
@@ -77,7 +76,7 @@ fn run() -> Result<()> {
         }
         Task::Conformance { agent: Agent::Node } => conformance::run(),
         Task::CompareNode => compare::run(),
-        Task::Bench { agent: Agent::Node, options } => bench::run(&options),
+        Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),
         Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
