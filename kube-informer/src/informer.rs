@@ -209,6 +209,10 @@ impl<H: Handler> Run<'_, H> {
             _ => self.backoff.next(),
         };
         let resources = self.name();
+        if matches!(&end, End::Failed(error) if error.code() == Some(404)) {
+            // What was served is gone: an upgrade or the end of a custom resource.
+            self.informer.cluster.discovery.forget().await;
+        }
         match end {
             End::NoStreaming(why) => {
                 tracing::debug!(resources, why, "no streaming list, asking for pages")

@@ -58,11 +58,12 @@ impl Access {
         let token = own_token(&mut config.auth_info)?;
         let server = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
+        let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
         // Building it may run the exec plugin of the kubeconfig, which blocks.
         let built = tokio::task::spawn_blocking(move || kube::Client::try_from(config)).await;
         match built {
             Ok(Ok(client)) => Ok(Link { client, token, server, namespace }),
-            Ok(Err(error)) => Err(ConnectError::Credentials(told(&error))),
+            Ok(Err(error)) => Err(ConnectError::Credentials(told(&error, plugin.as_deref()))),
             Err(error) => Err(ConnectError::Credentials(error.to_string())),
         }
     }
@@ -178,15 +179,16 @@ fn environment_proxy(
     }
 }
 
-/// The error in words, without what an exec plugin wrote: that may be a token.
-fn told(error: &kube::Error) -> String {
+/// The error in words, without the arguments, environment and output of an exec plugin: they may hold secrets.
+fn told(error: &kube::Error, plugin: Option<&str>) -> String {
     use kube::client::AuthError;
+    let plugin = plugin.unwrap_or("of the auth provider");
     match error {
-        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
-            format!("the exec plugin {cmd} of the kubeconfig failed: {}", out.status)
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            format!("the kubeconfig's exec plugin {plugin} failed: {}", out.status)
         }
         kube::Error::Auth(AuthError::AuthExecParse(_)) => {
-            "the exec plugin of the kubeconfig wrote no ExecCredential".to_owned()
+            format!("the kubeconfig's exec plugin {plugin} wrote no ExecCredential")
         }
         other => super::error::chain(other),
     }

@@ -118,9 +118,8 @@ mod tests {
     #[test]
     fn only_the_annotated_bookmark_ends_a_streaming_list() {
         let bookmark = |metadata: &str| Bookmark::of(&format!(r#"{{"metadata":{metadata}}}"#));
-        let end =
-            format!(r#"{{"resourceVersion":"9","annotations":{{"{INITIAL_EVENTS_END}":"true"}}}}"#);
-        assert!(bookmark(&end).unwrap().ends_list());
+        let end = r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}"#;
+        assert!(bookmark(end).unwrap().ends_list());
         let other = bookmark(r#"{"resourceVersion":"9","annotations":{"a":"b"}}"#).unwrap();
         assert!(!other.ends_list());
         assert_eq!(other.resource_version, "9");

@@ -135,7 +135,8 @@ proptest! {
         let list = serde_json::json!({ "items": items, "metadata": {} }).to_string();
         let expected: Vec<_> = items.iter().map(ToString::to_string).collect();
         let mut found = pieces(LIMIT, list.as_bytes().chunks(size)).unwrap();
-        prop_assert_eq!(found.pop().as_deref(), Some("metadata={}"));
+        let metadata = found.pop();
+        prop_assert_eq!(metadata.as_deref(), Some("metadata={}"));
         prop_assert_eq!(found, expected);
     }
 }
