@@ -58,7 +58,9 @@ pub async fn follow(
 enum OwnerError {
     #[error("cannot get the pod '{pod}' in '{namespace}' (--pod, --pod-namespace): {source}")]
     Request { pod: String, namespace: String, source: RequestError },
-    #[error("the pod '{0}' belongs to no StatefulSet: give --shard and --total-shards instead of --pod")]
+    #[error(
+        "the pod '{0}' belongs to no StatefulSet: give --shard and --total-shards instead of --pod"
+    )]
     NoSet(String),
 }
 
@@ -69,7 +71,8 @@ struct Pod {
 
 async fn owner(client: &Client, options: &ShardOptions) -> Result<String, OwnerError> {
     let ShardOptions { pod, pod_namespace: namespace, .. } = options;
-    let failed = |source| OwnerError::Request { pod: pod.clone(), namespace: namespace.clone(), source };
+    let failed =
+        |source| OwnerError::Request { pod: pod.clone(), namespace: namespace.clone(), source };
     let request = Request::get(format!("/api/v1/namespaces/{namespace}/pods/{pod}"))
         .body(Vec::new())
         .map_err(|error| failed(RequestError::Unreadable(error.to_string())))?;

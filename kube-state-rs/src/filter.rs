@@ -130,8 +130,7 @@ fn patterns(flag: &'static str, list: &str) -> Result<Vec<Regex>, FilterError> {
 
 /// The names of `--resources`, or those that are followed without it; sorted, none twice.
 fn resources(list: &str) -> Result<Vec<&'static str>, FilterError> {
-    let given: Vec<&str> =
-        list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let given: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if let Some(name) = given.iter().find(|name| find(name).is_none()) {
         return Err(FilterError::Resource { name: (*name).to_owned() });
     }
@@ -143,7 +142,11 @@ fn resources(list: &str) -> Result<Vec<&'static str>, FilterError> {
 
 /// The keys for a resource; those of `*` stand for all resources, whatever is said of single ones.
 fn chosen(lists: &BTreeMap<String, Vec<String>>, resource: &str) -> Option<Keys> {
-    lists.get("*").or_else(|| lists.get(resource)).filter(|keys| !keys.is_empty()).map(|keys| Keys::new(keys))
+    lists
+        .get("*")
+        .or_else(|| lists.get(resource))
+        .filter(|keys| !keys.is_empty())
+        .map(|keys| Keys::new(keys))
 }
 
 #[cfg(test)]

@@ -28,11 +28,7 @@ impl Fleet {
         let groups = settings.built_ins();
         let groups = groups.into_iter().map(|built_in| crew.built_in(built_in));
         let groups: Vec<Group> = groups.collect::<Result<_, _>>()?;
-        Ok(Self {
-            groups: Arc::new(groups),
-            progress: crew.progress,
-            _informers: crew.informers,
-        })
+        Ok(Self { groups: Arc::new(groups), progress: crew.progress, _informers: crew.informers })
     }
 
     /// Returns when everything that is served has been listed.

@@ -207,10 +207,7 @@ fn sum(group: &Group, of: impl Fn(&Part) -> u64) -> u64 {
     group.parts.iter().map(|part| of(part)).sum()
 }
 
-fn earliest(
-    group: &Group,
-    of: impl Fn(&Part) -> Option<std::time::Duration>,
-) -> Option<f64> {
+fn earliest(group: &Group, of: impl Fn(&Part) -> Option<std::time::Duration>) -> Option<f64> {
     let moments = group.parts.iter().filter_map(|part| of(part));
     moments.min().map(|moment| moment.as_secs_f64())
 }

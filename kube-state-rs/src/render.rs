@@ -112,7 +112,8 @@ impl<'a> Sheet<'a> {
         if document.is_null() {
             return;
         }
-        let list = document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+        let list =
+            document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
         if list && let Some(Value::Array(items)) = document.get_mut("items").map(Value::take) {
             let of = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
             let kind = of("kind").trim_end_matches("List").to_owned();

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use exporter_toolkit::memory;
 use exporter_toolkit::shutdown::{self, Control};
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Reload, Server, WebOptions};
-use exporter_toolkit::memory;
 use kube_informer::{Access, Cluster, Lists};
 use tokio::sync::watch;
 
@@ -26,8 +26,8 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// Runs until the end is asked for.
 pub async fn serve(given: Options, control: &Control) -> anyhow::Result<()> {
-    let options = given.with_config()?;
-    let settings = Settings::new(&options)?;
+    let configured = Arc::<Configured>::default();
+    let (options, settings) = read(&given, &configured)?;
     let access = Access {
         kubeconfig: options.cluster.kubeconfig.clone(),
         apiserver: options.cluster.apiserver.clone(),
@@ -39,15 +39,13 @@ pub async fn serve(given: Options, control: &Control) -> anyhow::Result<()> {
     cluster.lists = Lists::at_most(options.cluster.concurrent_lists);
 
     let metrics = Server::bind(options.web.clone(), &options.ports.metrics_address())?;
-    let own_web = WebOptions {
-        listen_addresses: Vec::new(),
-        systemd_socket: false,
-        ..options.web.clone()
-    };
+    let own_web =
+        WebOptions { listen_addresses: Vec::new(), systemd_socket: false, ..options.web.clone() };
     let own = Server::bind(own_web, &options.ports.telemetry_address())?;
     let shown = Arc::<Shown>::default();
-    let configured = Arc::<Configured>::default();
-    let telemetry = Telemetry::new(BUILD).with_http(metrics.stats());
+    let agent = Arc::new(Agent::new(Arc::clone(&shown), client));
+    let mut telemetry = Telemetry::new(BUILD).with_http(metrics.stats());
+    agent.register(telemetry.registry_mut());
     let (found, shards) = watch::channel(autoshard::fixed(&options.shards));
     let finding = autoshard::follow(cluster.clone(), options.shards.clone(), found);
     let captain = Captain {
@@ -64,7 +62,7 @@ pub async fn serve(given: Options, control: &Control) -> anyhow::Result<()> {
         let shutdown = control.shutdown();
         async move { shutdown.requested().await }
     };
-    let metrics = metrics.serve(Arc::new(Agent::new(Arc::clone(&shown), client)), end());
+    let metrics = metrics.serve(agent, end());
     let own = own.serve(Arc::new(Own::new(shown, configured, telemetry)), end());
     let servers = async { tokio::try_join!(metrics, own) };
     tokio::select! {
@@ -103,9 +101,11 @@ impl Captain {
                 self.change(&mut files).await;
             }
             changed = false;
-            match self.settings() {
-                Ok(read) => settings = read,
-                Err(error) => tracing::error!("{error:#}; what was configured before stays in force"),
+            match read(&self.given, &self.configured) {
+                Ok((_, read)) => settings = read,
+                Err(error) => {
+                    tracing::error!("{error:#}; what was configured before stays in force")
+                }
             }
             shard = self.shard().await;
             let next = self.start(&settings, shard)?;
@@ -145,11 +145,6 @@ impl Captain {
         Ok(fleet)
     }
 
-    fn settings(&self) -> anyhow::Result<Settings> {
-        let options = self.given.with_config()?;
-        Ok(Settings::new(&options)?)
-    }
-
     /// Returns when something may have to be configured anew.
     async fn change(&mut self, files: &mut Files) {
         loop {
@@ -165,6 +160,29 @@ impl Captain {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The options with what the configuration file says, and what follows from them.
+fn read(given: &Options, configured: &Configured) -> anyhow::Result<(Options, Settings)> {
+    let name = given.config.as_deref().map_or_else(String::new, |file| file.display().to_string());
+    let read = given.with_config().map_err(anyhow::Error::from).and_then(|(options, text)| {
+        let settings = Settings::new(&options)?;
+        Ok((options, settings, text))
+    });
+    match read {
+        Ok((options, settings, text)) => {
+            if let Some(text) = text {
+                configured.read("config", &name, Some(text.as_bytes()));
+            }
+            Ok((options, settings))
+        }
+        Err(error) => {
+            if !name.is_empty() {
+                configured.read("config", &name, None);
+            }
+            Err(error)
         }
     }
 }

@@ -13,7 +13,8 @@ pub(super) fn parse(
     let mut lists = BTreeMap::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let wrong = |problem, rest: &str| FilterError::List { flag, problem, rest: rest.to_owned() };
+        let wrong =
+            |problem, rest: &str| FilterError::List { flag, problem, rest: rest.to_owned() };
         let (name, after) = rest.split_once("=[").ok_or_else(|| wrong("'=[' is missing", rest))?;
         if name.contains([',', '[', ']', '=']) {
             return Err(wrong("a resource's name is expected", rest));
@@ -43,7 +44,9 @@ fn parse_keys(flag: &'static str, text: &str) -> Result<Vec<String>, FilterError
         key if key.contains(['[', '=']) => {
             Err(FilterError::List { flag, problem: "']' is missing", rest: text.to_owned() })
         }
-        key if key.matches('*').count() > 1 => Err(FilterError::Stars { flag, key: key.to_owned() }),
+        key if key.matches('*').count() > 1 => {
+            Err(FilterError::Stars { flag, key: key.to_owned() })
+        }
         key => Ok(key.to_owned()),
     };
     text.split(',').map(key).collect()

@@ -47,7 +47,9 @@ fn patterns_match_anywhere_in_a_familys_name_and_may_look_around() {
     let given = |set: fn(&mut MetricOptions)| families(&filters("pods", set).unwrap());
     assert_eq!(given(|m| m.metric_allowlist = "kube_pod_created".into()), ["kube_pod_created"]);
     let without = given(|m| m.metric_denylist = "^kube_pod_status_.*,_created$".into());
-    assert!(without.iter().all(|name| !name.contains("status_phase") && !name.ends_with("_created")));
+    assert!(
+        without.iter().all(|name| !name.contains("status_phase") && !name.ends_with("_created"))
+    );
     assert!(!without.is_empty());
     let kept = given(|m| m.metric_denylist = "^(?!kube_pod_created$).*$".into());
     assert_eq!(kept, ["kube_pod_created"]);
