@@ -12,8 +12,21 @@ macro_rules! resources {
 }
 
 resources! {
+    certificatesigningrequest: CERTIFICATESIGNINGREQUESTS,
+    cronjob: CRONJOBS,
+    daemonset: DAEMONSETS,
+    deployment: DEPLOYMENTS,
+    horizontalpodautoscaler: HORIZONTALPODAUTOSCALERS,
+    job: JOBS,
+    lease: LEASES,
+    poddisruptionbudget: PODDISRUPTIONBUDGETS,
     pod: PODS,
+    replicaset: REPLICASETS,
+    replicationcontroller: REPLICATIONCONTROLLERS,
+    statefulset: STATEFULSETS,
 }
+
+mod shared;
 
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};
@@ -85,7 +98,18 @@ impl Key {
         }
     }
 
+    /// The same key with the object's name under another label, where there is one.
+    fn named(self, label: Option<&'static str>) -> Self {
+        match (self, label) {
+            (_, None) => self,
+            (Self::Name(_), Some(label)) => Self::Name(label),
+            (Self::NamespaceName(_), Some(label)) => Self::NamespaceName(label),
+            (Self::NamespaceNameUid(_), Some(label)) => Self::NamespaceNameUid(label),
+        }
+    }
+
     fn write(self, meta: &Meta, out: &mut Rendered) {
+        out.restart_key();
         let (Self::Name(name) | Self::NamespaceName(name) | Self::NamespaceNameUid(name)) = self;
         if !matches!(self, Self::Name(_)) {
             out.key("namespace", &meta.namespace);
@@ -156,8 +180,14 @@ impl<O: Object> AnyResource for Resource<O> {
         let object: O = serde_json::from_slice(json)?;
         out.restart();
         self.key.write(object.meta(), out);
+        let mut name_label = None;
         for &place in wanted {
-            self.families[place].render(&object, selection, out);
+            let family = self.families[place];
+            if family.name_label() != name_label {
+                name_label = family.name_label();
+                self.key.named(name_label).write(object.meta(), out);
+            }
+            family.render(&object, selection, out);
             out.end_family();
         }
         Ok(())
