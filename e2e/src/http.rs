@@ -1,5 +1,7 @@
 //! A GET over HTTP/1.1 that notices a cut answer: what a test wants to know and most clients hide.
 
+mod stream;
+
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -136,16 +138,20 @@ impl Response {
             .position(|four| four == b"\r\n\r\n")
             .ok_or(Error::Cut("no end of the head"))?;
         let (head, rest) = answer.split_at(end);
+        let mut response = Self::head(head)?;
+        let rest = rest.get(4..).unwrap_or_default();
+        response.body = response.body_of(rest)?;
+        Ok(response)
+    }
+
+    fn head(head: &[u8]) -> Result<Self, Error> {
         let head = String::from_utf8_lossy(head).into_owned();
         let status = head
             .split(' ')
             .nth(1)
             .and_then(|code| code.parse().ok())
             .ok_or_else(|| Error::Malformed(head.chars().take(80).collect()))?;
-        let mut response = Self { status, head, body: Vec::new() };
-        let rest = rest.get(4..).unwrap_or_default();
-        response.body = response.body_of(rest)?;
-        Ok(response)
+        Ok(Self { status, head, body: Vec::new() })
     }
 
     fn body_of(&self, rest: &[u8]) -> Result<Vec<u8>, Error> {

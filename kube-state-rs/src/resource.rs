@@ -11,22 +11,45 @@ macro_rules! resources {
     };
 }
 
+mod admission;
+mod amount;
+mod shared;
+
 resources! {
     certificatesigningrequest: CERTIFICATESIGNINGREQUESTS,
+    clusterrolebinding: CLUSTERROLEBINDINGS,
+    clusterrole: CLUSTERROLES,
+    configmap: CONFIGMAPS,
     cronjob: CRONJOBS,
     daemonset: DAEMONSETS,
     deployment: DEPLOYMENTS,
+    endpoint: ENDPOINTS,
+    endpointslice: ENDPOINTSLICES,
     horizontalpodautoscaler: HORIZONTALPODAUTOSCALERS,
+    ingressclass: INGRESSCLASSES,
+    ingress: INGRESSES,
     job: JOBS,
     lease: LEASES,
+    mutatingadmissionpolicy: MUTATINGADMISSIONPOLICIES,
+    mutatingadmissionpolicybinding: MUTATINGADMISSIONPOLICYBINDINGS,
+    mutatingwebhookconfiguration: MUTATINGWEBHOOKCONFIGURATIONS,
+    networkpolicy: NETWORKPOLICIES,
     poddisruptionbudget: PODDISRUPTIONBUDGETS,
     pod: PODS,
     replicaset: REPLICASETS,
     replicationcontroller: REPLICATIONCONTROLLERS,
+    rolebinding: ROLEBINDINGS,
+    role: ROLES,
+    secret: SECRETS,
+    serviceaccount: SERVICEACCOUNTS,
+    service: SERVICES,
     statefulset: STATEFULSETS,
+    storageclass: STORAGECLASSES,
+    validatingadmissionpolicy: VALIDATINGADMISSIONPOLICIES,
+    validatingadmissionpolicybinding: VALIDATINGADMISSIONPOLICYBINDINGS,
+    validatingwebhookconfiguration: VALIDATINGWEBHOOKCONFIGURATIONS,
+    volumeattachment: VOLUMEATTACHMENTS,
 }
-
-mod shared;
 
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};

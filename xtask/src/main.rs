@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "its commands are for people at a terminal")]
 #![expect(clippy::disallowed_methods, reason = "it reads the project's own files")]
 
+mod apiserver;
 mod bench;
 mod binary;
 mod compare;
@@ -46,6 +47,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Serve a generated cluster on loopback until it is ended
+    Apiserver(apiserver::Options),
     /// Check licences, duplicates and sources of the dependencies against deny.toml, without network
     Deny,
 }
@@ -76,6 +79,7 @@ fn run() -> Result<()> {
         Task::CompareNode => compare::run(),
         Task::Bench { agent: Agent::Node, options } => bench::run(&options),
         Task::Docs { check } => docs::run(check),
+        Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
     }
 }

@@ -218,7 +218,7 @@ impl<S: Source> Front<S> {
     async fn encoded(&self, answer: Answer, gzip: bool) -> Response<Body> {
         let (body, gzip) = match answer.content {
             Content::Stream { body, gzip } => (body, gzip),
-            Content::Packed(members) if gzip => {
+            Content::Packed(members) if gzip && !members.is_empty() => {
                 (Body::pieces(members.iter().map(|member| member.gzip().clone())), true)
             }
             Content::Packed(members) => (Body::stream(Inflating::new(members)), false),

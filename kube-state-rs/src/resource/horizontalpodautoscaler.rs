@@ -306,8 +306,8 @@ fn metrics(metrics: &[Metric], amount: fn(&Source) -> &Amount, out: &mut Samples
     for metric in metrics {
         let Some((name, container, source)) = metric.source() else { continue };
         let Amount { value, average_value, average_utilization } = amount(source);
-        out.maybe((name, "value", container), value.map(Quantity::cores));
-        out.maybe((name, "average", container), average_value.map(Quantity::cores));
+        out.maybe((name, "value", container), value.map(Quantity::as_f64));
+        out.maybe((name, "average", container), average_value.map(Quantity::as_f64));
         out.maybe((name, "utilization", container), *average_utilization);
     }
 }

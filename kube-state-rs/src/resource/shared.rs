@@ -1,7 +1,18 @@
 //! Rules that many resources share.
 
-use crate::object::{Object, Time};
+use serde::Deserialize;
+
+use crate::object::{Meta, Object, Time, objects};
 use crate::rendered::Samples;
+
+/// An object of which only the metadata is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Bare {
+    metadata: Meta,
+}
+
+objects!(Bare);
 
 /// `metadata.creationTimestamp`, in seconds since 1970.
 pub(super) fn created<O: Object>(object: &O, out: &mut Samples<'_, 0>) {
@@ -21,6 +32,15 @@ pub(super) fn resource_version<O: Object>(object: &O, out: &mut Samples<'_, 0>) 
 /// 1 because there is such an object: all that is known is in the key.
 pub(super) fn exists<O: Object>(_object: &O, out: &mut Samples<'_, 0>) {
     out.sample((), 1_u8);
+}
+
+/// A boolean as a label: empty where the object does not say.
+pub(super) fn truth(value: Option<bool>) -> &'static str {
+    match value {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "",
+    }
 }
 
 /// `metadata.generation`, which the API leaves out where it is 0.

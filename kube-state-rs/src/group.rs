@@ -1,0 +1,123 @@
+//! A resource as it is answered: its families' headers and the stores that hold its objects.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use exporter_toolkit::Format;
+use exporter_toolkit::web::{Member, Packer};
+use kube_informer::{Counts, Resource, Status};
+
+use crate::family::Header;
+use crate::store::Store;
+
+/// One resource, and a part for each namespace that is followed by itself.
+pub struct Group {
+    /// As `--resources` names it.
+    pub resource: String,
+    headers: Vec<Headers>,
+    pub parts: Vec<Arc<Part>>,
+}
+
+/// A family's header lines in both formats.
+struct Headers {
+    text: Member,
+    open_metrics: Member,
+}
+
+/// What one informer follows.
+pub struct Part {
+    /// `None` for all namespaces, and for resources of the whole cluster.
+    pub namespace: Option<String>,
+    pub store: Arc<Store>,
+    pub counts: Arc<Counts>,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    status: Option<Status>,
+    served: Option<Resource>,
+}
+
+impl Part {
+    pub fn new(namespace: Option<String>, store: Arc<Store>, counts: Arc<Counts>) -> Self {
+        Self { namespace, store, counts, standing: Mutex::default() }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the informer stands; `None` while it has not said anything.
+    pub fn status(&self) -> Option<Status> {
+        self.standing().status.clone()
+    }
+
+    /// The version of the API that is followed; `None` before the first list.
+    pub fn served(&self) -> Option<Resource> {
+        self.standing().served.clone()
+    }
+
+    pub(crate) fn set_status(&self, status: Status) {
+        self.standing().status = Some(status);
+    }
+
+    pub(crate) fn set_served(&self, resource: &Resource) {
+        self.standing().served = Some(resource.clone());
+    }
+
+    /// Whether what is answered is all that there is: a list was complete, or there is nothing that could be listed.
+    pub fn is_ready(&self) -> bool {
+        let unavailable =
+            matches!(self.status(), Some(Status::NotServed { .. } | Status::Forbidden { .. }));
+        unavailable || self.store.size().synced
+    }
+}
+
+impl Group {
+    /// Fails where a header cannot be compressed.
+    pub fn new(
+        resource: String,
+        families: &[Header],
+        parts: Vec<Arc<Part>>,
+    ) -> Result<Self, PackError> {
+        let mut packer = Packer::default();
+        let mut member = |header: &Header, format| {
+            packer.pack(&header.text(format)).map_err(|_| PackError(header.name.clone()))
+        };
+        let headers = families.iter().map(|header| {
+            Ok(Headers {
+                text: member(header, Format::Text)?,
+                open_metrics: member(header, Format::OpenMetrics)?,
+            })
+        });
+        let headers = headers.collect::<Result<_, _>>()?;
+        Ok(Self { resource, headers, parts })
+    }
+
+    /// Appends all families that have a sample, each as its header and its blocks.
+    pub async fn answer(&self, format: Format, out: &mut Vec<Member>) {
+        let mut snapshots = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            snapshots.push(part.store.snapshot().await);
+        }
+        for (family, headers) in self.headers.iter().enumerate() {
+            let header = match format {
+                Format::Text => &headers.text,
+                Format::OpenMetrics => &headers.open_metrics,
+            };
+            let start = out.len();
+            out.push(header.clone());
+            for snapshot in &snapshots {
+                out.extend(snapshot.members(family).cloned());
+            }
+            if out.len() == start + 1 {
+                out.truncate(start);
+            }
+        }
+    }
+}
+
+/// A family's header could not be compressed.
+#[derive(Debug, thiserror::Error)]
+#[error("the header of '{0}' cannot be compressed")]
+pub struct PackError(String);
