@@ -33,6 +33,11 @@ impl Quantity {
     pub fn as_f64(self) -> f64 {
         div_up(self.nanos, NANO / 1000) as f64 / 1000.0
     }
+
+    /// The amount as the nearest float: what a share or a tolerance is counted in.
+    pub fn approximate(self) -> f64 {
+        self.nanos as f64 / NANO as f64
+    }
 }
 
 /// Rounds away from zero; `by` is positive.
