@@ -95,9 +95,9 @@ fn rendered(case: &Case, json: &[u8]) -> Result<String, String> {
     let resource = find(&case.resource).ok_or("no such resource")?;
     // The peer's test of these sets its allowlists beside the case, where the index did not see them.
     let lost = matches!(case.id.as_str(), "endpoints/03" | "endpoints/04");
-    let keys = |list: &Option<Vec<String>>| match list {
+    let keys = |given: &Option<Vec<String>>| match given {
         None if lost => Some(Keys::new(&["app"])),
-        list => list.as_ref().map(|keys| Keys::new(keys)),
+        given => given.as_ref().map(|keys| Keys::new(keys)),
     };
     let selection = Selection {
         labels: keys(&case.labels_allowlist),
