@@ -73,11 +73,11 @@ impl Crew<'_> {
     ) -> Result<Group, PackError> {
         selection.use_cache = self.settings.use_cache;
         selection.object_limit = self.settings.object_limit;
-        let namespaces = match self.settings.namespaces.as_slice() {
+        let followed = match self.settings.namespaces.as_slice() {
             some if namespaced && !some.is_empty() => some.iter().cloned().map(Some).collect(),
             _ => vec![None],
         };
-        let parts = namespaces.into_iter().map(|namespace| {
+        let parts = followed.into_iter().map(|namespace| {
             let selection = Selection { namespace: namespace.clone(), ..selection.clone() };
             self.part(namespace, selection, &renderer)
         });

@@ -104,7 +104,7 @@ impl Captain {
             match read(&self.given, &self.configured) {
                 Ok((_, read)) => settings = read,
                 Err(error) => {
-                    tracing::error!("{error:#}; what was configured before stays in force")
+                    tracing::error!("{error:#}; what was configured before stays in force");
                 }
             }
             shard = self.shard().await;
