@@ -15,7 +15,13 @@ mod amount;
 mod shared;
 
 resources! {
+    limitrange: LIMIT_RANGES,
+    namespace: NAMESPACES,
+    node: NODES,
+    persistentvolumeclaim: PERSISTENT_VOLUME_CLAIMS,
+    persistentvolume: PERSISTENT_VOLUMES,
     pod: PODS,
+    resourcequota: RESOURCE_QUOTAS,
 }
 
 use crate::family::{About, AnyFamily, Given, Header};
