@@ -3,6 +3,7 @@
 //! A resource is a table of families ([`resource`]); an object is rendered once, when it changes ([`rendered`]), and kept
 //! as compressed blocks ([`store`]) that a scrape sends as they are ([`agent`]).
 
+pub mod custom;
 pub mod family;
 pub mod object;
 pub mod options;

@@ -141,6 +141,11 @@ impl Time {
         self.0.as_second() - i64::from(self.0.subsec_nanosecond() < 0)
     }
 
+    /// Reads a time in RFC 3339.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+
     pub fn timestamp(self) -> jiff::Timestamp {
         self.0
     }

@@ -29,6 +29,11 @@ impl Quantity {
         i64::try_from(div_up(self.nanos, NANO)).unwrap_or(i64::MAX)
     }
 
+    /// The amount in units, as exact as a float is.
+    pub fn approximate(self) -> f64 {
+        if self.nanos % NANO == 0 { (self.nanos / NANO) as f64 } else { self.nanos as f64 / 1e9 }
+    }
+
     /// The amount in units with thousandths, rounded away from zero: what CPU is counted in.
     pub fn cores(self) -> f64 {
         div_up(self.nanos, NANO / 1000) as f64 / 1000.0
