@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use exporter_toolkit::Format;
 use exporter_toolkit::web::{
     Answer, Body, Cell, Landing, Member, Packer, Refusal, Scrape, Source, Visit,
 };
-use http::{Response, StatusCode};
-use kube_informer::{Client, Status};
+use http::{Request, Response, StatusCode};
+use kube_informer::{Client, RequestError, Status};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 use crate::group::{Group, Part};
 
@@ -29,7 +31,8 @@ impl Shown {
     /// The first parts that are not complete yet, for a person.
     pub fn ready(&self) -> Result<(), String> {
         let groups = self.get();
-        let parts = groups.iter().flat_map(|group| group.parts.iter().map(move |part| (group, part)));
+        let parts =
+            groups.iter().flat_map(|group| group.parts.iter().map(move |part| (group, part)));
         let missing: Vec<String> = parts
             .filter(|(_, part)| !part.is_ready())
             .map(|(group, part)| match part.status() {
@@ -50,18 +53,34 @@ pub struct Agent {
     pub shown: Arc<Shown>,
     client: Client,
     end: Option<Member>,
+    took: Histogram,
 }
+
+/// Bounds in seconds, as the peer has them.
+const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 impl Agent {
     pub fn new(shown: Arc<Shown>, client: Client) -> Self {
         // Six bytes always compress.
         let end = Packer::default().pack(b"# EOF\n").ok();
-        Self { shown, client, end }
+        Self { shown, client, end, took: Histogram::new(BUCKETS) }
+    }
+
+    /// Adds the agent's long-lived counters.
+    pub fn register(&self, registry: &mut Registry) {
+        let labels = [("handler", "metrics"), ("method", "get")];
+        let labels = labels.map(|(name, value)| (name.into(), value.into()));
+        registry.sub_registry_with_labels(labels.into_iter()).register(
+            "http_request_duration_seconds",
+            "How long it took until the answer to a scrape was ready to be sent",
+            self.took.clone(),
+        );
     }
 }
 
 impl Source for Agent {
     async fn scrape(&self, request: Scrape) -> Result<Answer, Refusal> {
+        let start = Instant::now();
         let wanted = Wanted::of(&request.query);
         let groups = self.shown.get();
         let mut members = Vec::new();
@@ -71,6 +90,7 @@ impl Source for Agent {
         if request.format == Format::OpenMetrics {
             members.extend(self.end.clone());
         }
+        self.took.observe(start.elapsed().as_secs_f64());
         Ok(Answer::packed(request.format, members))
     }
 
@@ -82,7 +102,11 @@ impl Source for Agent {
         page.name("kube-state-rs")
             .description("The state of Kubernetes objects.")
             .version(crate::options::BUILD)
-            .link("/metrics", "Metrics", "what Prometheus scrapes; ?resources=pods,nodes takes some")
+            .link(
+                "/metrics",
+                "Metrics",
+                "what Prometheus scrapes; ?resources=pods,nodes takes some",
+            )
             .link("/healthz", "Health", "whether the process answers")
             .link("/livez", "Liveness", "whether the API server answers")
             .link("/readyz", "Readiness", "whether all that is served has been listed");
@@ -93,7 +117,7 @@ impl Source for Agent {
         if visit.path != "/livez" {
             return None;
         }
-        let asked = tokio::time::timeout_at(visit.deadline.into(), self.client.livez()).await;
+        let asked = tokio::time::timeout_at(visit.deadline.into(), livez(&self.client)).await;
         let (status, text) = match asked {
             Ok(Ok(())) => (StatusCode::OK, "OK\n".to_owned()),
             Ok(Err(error)) => {
@@ -107,6 +131,13 @@ impl Source for Agent {
         *response.status_mut() = status;
         Some(response)
     }
+}
+
+/// Asks the API server for its health.
+async fn livez(client: &Client) -> Result<(), RequestError> {
+    let request = Request::get("/livez").body(Vec::new());
+    let request = request.map_err(|error| RequestError::Unreadable(error.to_string()))?;
+    client.bytes(request, 64 << 10).await.map(drop)
 }
 
 /// The resources that a scrape asks for: `?resources=pods,nodes`, `?exclude_resources=secrets`.
@@ -138,7 +169,8 @@ impl<'q> Wanted<'q> {
 
 /// A table of the resources and how they stand.
 pub fn describe(groups: &[Group], page: &mut Landing) {
-    let columns = ["Resource", "Namespace", "State", "Objects", "Bytes", "Last list", "Last event", "Why"];
+    let columns =
+        ["Resource", "Namespace", "State", "Objects", "Bytes", "Last list", "Last event", "Why"];
     let table = page.table("Resources", &columns);
     for group in groups {
         for part in &group.parts {

@@ -38,6 +38,8 @@ pub struct About {
     pub given: Given,
     /// The peer's version that deprecated it.
     pub deprecated: Option<&'static str>,
+    /// The label of the object's name, where it is another than the key's.
+    pub name_label: Option<&'static str>,
 }
 
 /// A gauge with `N` labels after those of the key.
@@ -60,11 +62,16 @@ struct Traits {
     stability: Stability,
     given: Given,
     deprecated: Option<&'static str>,
+    name_label: Option<&'static str>,
 }
 
 impl Traits {
-    const PLAIN: Self =
-        Self { stability: Stability::Alpha, given: Given::Always, deprecated: None };
+    const PLAIN: Self = Self {
+        stability: Stability::Alpha,
+        given: Given::Always,
+        deprecated: None,
+        name_label: None,
+    };
 }
 
 impl<O, K: TypeMark, const N: usize> Family<O, K, N> {
@@ -160,6 +167,14 @@ macro_rules! marks {
             self.traits.deprecated = Some(since);
             self
         }
+
+        /// Puts the object's name under another label than the resource's key does.
+        #[must_use]
+        pub const fn named(mut self, label: &'static str) -> Self {
+            assert_label_name(label);
+            self.traits.name_label = Some(label);
+            self
+        }
     };
 }
 
@@ -175,15 +190,22 @@ impl<O> Open<O> {
 pub trait AnyFamily<O>: Sync {
     fn about(&'static self) -> About;
 
+    /// See [`About::name_label`].
+    fn name_label(&self) -> Option<&'static str>;
+
     /// Appends what `object` gives.
     fn render(&self, object: &O, selection: &Selection, out: &mut Rendered);
 }
 
 impl<O, K: TypeMark, const N: usize> AnyFamily<O> for Family<O, K, N> {
     fn about(&'static self) -> About {
-        let Traits { stability, given, deprecated } = self.traits;
+        let Traits { stability, given, deprecated, name_label } = self.traits;
         let (name, help, labels) = (self.name, self.help, &self.labels);
-        About { name, help, kind: K::KIND, labels, stability, given, deprecated }
+        About { name, help, kind: K::KIND, labels, stability, given, deprecated, name_label }
+    }
+
+    fn name_label(&self) -> Option<&'static str> {
+        self.traits.name_label
     }
 
     fn render(&self, object: &O, _selection: &Selection, out: &mut Rendered) {
@@ -193,9 +215,13 @@ impl<O, K: TypeMark, const N: usize> AnyFamily<O> for Family<O, K, N> {
 
 impl<O> AnyFamily<O> for Open<O> {
     fn about(&'static self) -> About {
-        let Traits { stability, given, deprecated } = self.traits;
-        let (name, help) = (self.name, self.help);
-        About { name, help, kind: Kind::Gauge, labels: &[], stability, given, deprecated }
+        let Traits { stability, given, deprecated, name_label } = self.traits;
+        let (name, help, kind) = (self.name, self.help, Kind::Gauge);
+        About { name, help, kind, labels: &[], stability, given, deprecated, name_label }
+    }
+
+    fn name_label(&self) -> Option<&'static str> {
+        self.traits.name_label
     }
 
     fn render(&self, object: &O, selection: &Selection, out: &mut Rendered) {

@@ -1,10 +1,10 @@
 //! A resource as it is answered: its families' headers and the stores that hold its objects.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_toolkit::Format;
 use exporter_toolkit::web::{Member, Packer};
-use kube_informer::{Counts, Status};
+use kube_informer::{Counts, Resource, Status};
 
 use crate::family::Header;
 use crate::store::Store;
@@ -29,21 +29,40 @@ pub struct Part {
     pub namespace: Option<String>,
     pub store: Arc<Store>,
     pub counts: Arc<Counts>,
-    status: Mutex<Option<Status>>,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    status: Option<Status>,
+    served: Option<Resource>,
 }
 
 impl Part {
     pub fn new(namespace: Option<String>, store: Arc<Store>, counts: Arc<Counts>) -> Self {
-        Self { namespace, store, counts, status: Mutex::default() }
+        Self { namespace, store, counts, standing: Mutex::default() }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How the informer stands; `None` while it has not said anything.
     pub fn status(&self) -> Option<Status> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.standing().status.clone()
+    }
+
+    /// The version of the API that is followed; `None` before the first list.
+    pub fn served(&self) -> Option<Resource> {
+        self.standing().served.clone()
     }
 
     pub(crate) fn set_status(&self, status: Status) {
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+        self.standing().status = Some(status);
+    }
+
+    pub(crate) fn set_served(&self, resource: &Resource) {
+        self.standing().served = Some(resource.clone());
     }
 
     /// Whether what is answered is all that there is: a list was complete, or there is nothing that could be listed.

@@ -130,6 +130,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
     }
 }
 
+/// 0001-01-01T00:00:00Z in seconds since 1970.
+const GO_ZERO: i64 = -62_135_596_800;
+
 /// A point in time (meta/v1 `Time` and `MicroTime`, RFC 3339), to the second as the families give it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Time(jiff::Timestamp);
@@ -144,6 +147,12 @@ impl Time {
     /// Reads a time in RFC 3339.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
+    }
+
+    /// As [`Time::seconds`], of a time that may be missing: then Go's zero time, the year 1, as the peer gives it where it
+    /// does not look whether a time is there.
+    pub fn seconds_of(time: Option<Self>) -> i64 {
+        time.map_or(GO_ZERO, Self::seconds)
     }
 
     pub fn timestamp(self) -> jiff::Timestamp {

@@ -210,14 +210,14 @@ impl Options {
         }
     }
 
-    /// With the values of the file that `--config` names in place of the flags'.
-    pub fn with_config(&self) -> Result<Self, ConfigError> {
+    /// With the values of the file that `--config` names in place of the flags', and that file's text where there is one.
+    pub fn with_config(&self) -> Result<(Self, Option<String>), ConfigError> {
         let mut options = self.clone();
-        if let Some(file) = self.config.as_deref().filter(|file| !file.as_os_str().is_empty()) {
-            file::overlay(&mut options, file)?;
-            options.settle();
-        }
-        Ok(options)
+        let file = self.config.as_deref().filter(|file| !file.as_os_str().is_empty());
+        let Some(file) = file else { return Ok((options, None)) };
+        let text = file::overlay(&mut options, file)?;
+        options.settle();
+        Ok((options, text))
     }
 }
 

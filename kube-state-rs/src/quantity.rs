@@ -29,14 +29,14 @@ impl Quantity {
         i64::try_from(div_up(self.nanos, NANO)).unwrap_or(i64::MAX)
     }
 
-    /// The amount in units, as exact as a float is.
-    pub fn approximate(self) -> f64 {
-        if self.nanos % NANO == 0 { (self.nanos / NANO) as f64 } else { self.nanos as f64 / 1e9 }
+    /// The amount in units with thousandths, rounded away from zero as the API's `MilliValue()` does.
+    pub fn as_f64(self) -> f64 {
+        div_up(self.nanos, NANO / 1000) as f64 / 1000.0
     }
 
-    /// The amount in units with thousandths, rounded away from zero: what CPU is counted in.
-    pub fn cores(self) -> f64 {
-        div_up(self.nanos, NANO / 1000) as f64 / 1000.0
+    /// The amount as the nearest float: what a share or a tolerance is counted in.
+    pub fn approximate(self) -> f64 {
+        self.nanos as f64 / NANO as f64
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn suffixes_scale_and_fractions_round_up() {
-        for (text, value, cores) in [
+        for (text, value, float) in [
             ("100m", 1, 0.1),
             ("1", 1, 1.0),
             ("0", 0, 0.0),
@@ -124,7 +124,7 @@ mod tests {
         ] {
             let quantity = Quantity::parse(text).unwrap();
             assert_eq!(quantity.value(), value, "{text}");
-            assert!((quantity.cores() - cores).abs() <= f64::EPSILON * cores.abs(), "{text}");
+            assert!((quantity.as_f64() - float).abs() <= f64::EPSILON * float.abs(), "{text}");
         }
     }
 

@@ -25,6 +25,11 @@ impl Rendered {
         self.key.clear();
     }
 
+    /// Takes the labels off again that were put on every sample.
+    pub fn restart_key(&mut self) {
+        self.key.clear();
+    }
+
     /// Puts a label on every sample that follows.
     pub fn key(&mut self, name: &str, value: &str) {
         if !self.key.is_empty() {
@@ -160,8 +165,19 @@ impl<'a> OpenSamples<'a> {
         prefix: &str,
         pairs: impl IntoIterator<Item = (&'m str, &'m str)>,
     ) {
+        self.mapped_after([], prefix, pairs);
+    }
+
+    /// Like [`Self::mapped`], after labels that the family always has.
+    pub fn mapped_after<'m, const N: usize>(
+        &mut self,
+        fixed: [(&str, &str); N],
+        prefix: &str,
+        pairs: impl IntoIterator<Item = (&'m str, &'m str)>,
+    ) {
         let (keys, values): (Vec<&str>, Vec<&str>) = pairs.into_iter().unzip();
         let names: Vec<Cow<'_, str>> = unique_names(prefix, &keys);
-        self.sample(names.iter().zip(values), 1_u8);
+        let mapped = names.iter().map(Cow::as_ref).zip(values);
+        self.sample(fixed.into_iter().chain(mapped), 1_u8);
     }
 }

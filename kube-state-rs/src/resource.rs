@@ -11,33 +11,45 @@ macro_rules! resources {
     };
 }
 
+mod admission;
+mod amount;
+mod shared;
+
 resources! {
+    certificatesigningrequest: CERTIFICATESIGNINGREQUESTS,
     clusterrolebinding: CLUSTERROLEBINDINGS,
     clusterrole: CLUSTERROLES,
     configmap: CONFIGMAPS,
+    cronjob: CRONJOBS,
+    daemonset: DAEMONSETS,
+    deployment: DEPLOYMENTS,
     endpoint: ENDPOINTS,
     endpointslice: ENDPOINTSLICES,
+    horizontalpodautoscaler: HORIZONTALPODAUTOSCALERS,
     ingressclass: INGRESSCLASSES,
     ingress: INGRESSES,
+    job: JOBS,
+    lease: LEASES,
     mutatingadmissionpolicy: MUTATINGADMISSIONPOLICIES,
     mutatingadmissionpolicybinding: MUTATINGADMISSIONPOLICYBINDINGS,
     mutatingwebhookconfiguration: MUTATINGWEBHOOKCONFIGURATIONS,
     networkpolicy: NETWORKPOLICIES,
+    poddisruptionbudget: PODDISRUPTIONBUDGETS,
     pod: PODS,
+    replicaset: REPLICASETS,
+    replicationcontroller: REPLICATIONCONTROLLERS,
     rolebinding: ROLEBINDINGS,
     role: ROLES,
     secret: SECRETS,
     serviceaccount: SERVICEACCOUNTS,
     service: SERVICES,
+    statefulset: STATEFULSETS,
     storageclass: STORAGECLASSES,
     validatingadmissionpolicy: VALIDATINGADMISSIONPOLICIES,
     validatingadmissionpolicybinding: VALIDATINGADMISSIONPOLICYBINDINGS,
     validatingwebhookconfiguration: VALIDATINGWEBHOOKCONFIGURATIONS,
     volumeattachment: VOLUMEATTACHMENTS,
 }
-
-mod admission;
-mod shared;
 
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};
@@ -109,7 +121,18 @@ impl Key {
         }
     }
 
+    /// The same key with the object's name under another label, where there is one.
+    fn named(self, label: Option<&'static str>) -> Self {
+        match (self, label) {
+            (_, None) => self,
+            (Self::Name(_), Some(label)) => Self::Name(label),
+            (Self::NamespaceName(_), Some(label)) => Self::NamespaceName(label),
+            (Self::NamespaceNameUid(_), Some(label)) => Self::NamespaceNameUid(label),
+        }
+    }
+
     fn write(self, meta: &Meta, out: &mut Rendered) {
+        out.restart_key();
         let (Self::Name(name) | Self::NamespaceName(name) | Self::NamespaceNameUid(name)) = self;
         if !matches!(self, Self::Name(_)) {
             out.key("namespace", &meta.namespace);
@@ -180,8 +203,14 @@ impl<O: Object> AnyResource for Resource<O> {
         let object: O = serde_json::from_slice(json)?;
         out.restart();
         self.key.write(object.meta(), out);
+        let mut name_label = None;
         for &place in wanted {
-            self.families[place].render(&object, selection, out);
+            let family = self.families[place];
+            if family.name_label() != name_label {
+                name_label = family.name_label();
+                self.key.named(name_label).write(object.meta(), out);
+            }
+            family.render(&object, selection, out);
             out.end_family();
         }
         Ok(())

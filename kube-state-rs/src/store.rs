@@ -144,14 +144,18 @@ impl Store {
         }
     }
 
+    /// Nothing is there any more, as the API server no longer serves the resource.
+    pub fn clear(&self) {
+        let mut state = self.state();
+        state.ledger.begin();
+        state.drop_unmet();
+        state.listing = false;
+        state.synced = false;
+    }
+
     /// The list is complete: what it did not hold is gone, and what it held is shown.
     pub async fn listed(self: &Arc<Self>) {
-        {
-            let mut state = self.state();
-            for (slot, families) in state.ledger.end() {
-                state.take_away(slot, &families);
-            }
-        }
+        self.state().drop_unmet();
         self.work_in().await;
         let mut state = self.state();
         state.listing = false;
@@ -235,6 +239,13 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Takes away the objects that the list did not hold.
+    fn drop_unmet(&mut self) {
+        for (slot, families) in self.ledger.end() {
+            self.take_away(slot, &families);
+        }
     }
 
     fn take_away(&mut self, slot: u32, families: &[usize]) {

@@ -80,7 +80,8 @@ fn judge(cases: &Path, case: &Case) -> Result<(), String> {
         case.name_filters.as_ref().is_none_or(|filters| {
             filters.iter().any(|filter| {
                 line.contains(filter.as_str())
-                    || regex_lite::Regex::new(filter).is_ok_and(|filter| filter.is_match(line))
+                    || fancy_regex::Regex::new(filter)
+                        .is_ok_and(|filter| filter.is_match(line).unwrap())
             })
         })
     };

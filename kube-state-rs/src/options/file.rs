@@ -78,14 +78,14 @@ struct Config {
     object_limit: Option<u64>,
 }
 
-/// Replaces what `file` sets. Unknown keys are ignored, as the peer ignores them.
-pub(super) fn overlay(options: &mut Options, file: &Path) -> Result<(), ConfigError> {
+/// Replaces what `file` sets and returns its text, if it is there. Unknown keys are ignored, as the peer ignores them.
+pub(super) fn overlay(options: &mut Options, file: &Path) -> Result<Option<String>, ConfigError> {
     let text = match read(file) {
         Err(ConfigError::Read { source, .. })
             if source.kind() == std::io::ErrorKind::NotFound && options.continue_without_config =>
         {
             tracing::warn!(file = %file.display(), "the file of --config is not there yet");
-            return Ok(());
+            return Ok(None);
         }
         read => read?,
     };
@@ -94,7 +94,7 @@ pub(super) fn overlay(options: &mut Options, file: &Path) -> Result<(), ConfigEr
         problem: error.to_string(),
     })?;
     config.put(options);
-    Ok(())
+    Ok(Some(text))
 }
 
 fn read(file: &Path) -> Result<String, ConfigError> {

@@ -59,7 +59,7 @@ fn overlaid(yaml: &str, args: &[&str]) -> Result<Options, ConfigError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(yaml.as_bytes()).unwrap();
     let config = format!("--config={}", file.path().display());
-    given(&[&[config.as_str()], args].concat()).unwrap().with_config()
+    given(&[&[config.as_str()], args].concat()).unwrap().with_config().map(|(options, _)| options)
 }
 
 #[test]

@@ -42,3 +42,20 @@ pub(super) fn truth(value: Option<bool>) -> &'static str {
         None => "",
     }
 }
+
+/// `metadata.generation`, which the API leaves out where it is 0.
+pub(super) fn generation<O: Object>(object: &O, out: &mut Samples<'_, 0>) {
+    out.sample((), object.meta().generation.unwrap_or(0));
+}
+
+/// A row for each owner with its kind, its name and whether it controls; one with empty labels where there is no owner.
+pub(super) fn owners<O: Object>(object: &O, out: &mut Samples<'_, 3>) {
+    let owners = &object.meta().owner_references;
+    if owners.is_empty() {
+        out.sample(("", "", ""), 1_u8);
+    }
+    for owner in owners {
+        let controls = if owner.controller == Some(true) { "true" } else { "false" };
+        out.sample((&owner.kind, &owner.name, controls), 1_u8);
+    }
+}

@@ -142,3 +142,13 @@ async fn more_than_a_draft_holds_is_worked_in_on_the_way() {
     store.listed().await;
     assert_eq!(text(&store.snapshot().await).lines().count(), names.len());
 }
+
+#[tokio::test]
+async fn what_is_no_longer_served_is_gone() {
+    let store = Sizes::store();
+    list(&store, &[("a", 1)]).await;
+    store.begin().await;
+    store.clear();
+    assert_eq!(text(&store.snapshot().await), "");
+    assert!(!store.size().synced);
+}

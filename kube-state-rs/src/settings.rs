@@ -1,0 +1,111 @@
+//! The options, checked: what is followed and what is given of it.
+
+use crate::filter::{FilterError, Filters};
+use crate::options::Options;
+use crate::resource::{AnyResource, BuiltIn, Scope};
+use crate::shard::Shard;
+
+/// What a fleet is started from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    filters: Filters,
+    /// Empty: all.
+    pub namespaces: Vec<String>,
+    denied: Vec<String>,
+    node: NodeChoice,
+    pub use_cache: bool,
+    pub object_limit: Option<u64>,
+    /// As the command line says; a StatefulSet's number of pods can overrule it.
+    pub shard: Shard,
+}
+
+/// Which pods are followed by the node they are on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum NodeChoice {
+    Any,
+    One(String),
+    None,
+}
+
+/// Why options cannot be used together.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error("--shard={shard} is not below --total-shards={total}: shards are counted from 0")]
+    Shard { shard: u32, total: u32 },
+    #[error("--pod and --pod-namespace are given together or not at all")]
+    Pod,
+    #[error("--node and --track-unscheduled-pods contradict each other: run two instances")]
+    Node,
+    #[error("--namespaces-denylist leaves no namespace of --namespaces={0}")]
+    NoNamespace(String),
+}
+
+impl Settings {
+    pub fn new(options: &Options) -> Result<Self, SettingsError> {
+        let shards = &options.shards;
+        if shards.shard >= shards.total_shards {
+            let (shard, total) = (shards.shard, shards.total_shards);
+            return Err(SettingsError::Shard { shard, total });
+        }
+        if shards.pod.is_empty() != shards.pod_namespace.is_empty() {
+            return Err(SettingsError::Pod);
+        }
+        let custom_only = options.custom.custom_resource_state_only;
+        let denied = names(&options.objects.namespaces_denylist);
+        let given = names(&options.objects.namespaces);
+        let namespaces: Vec<String> =
+            given.iter().filter(|name| !denied.contains(name)).cloned().collect();
+        if namespaces.is_empty() && !given.is_empty() {
+            return Err(SettingsError::NoNamespace(options.objects.namespaces.clone()));
+        }
+        Ok(Self {
+            filters: Filters::new(&options.objects, &options.metrics, custom_only)?,
+            namespaces,
+            denied,
+            node: NodeChoice::new(&shards.node, shards.track_unscheduled_pods)?,
+            use_cache: options.cluster.use_apiserver_cache,
+            object_limit: Some(options.cluster.object_limit).filter(|limit| *limit > 0),
+            shard: Shard::new(shards.shard, shards.total_shards),
+        })
+    }
+
+    /// The built-in resources that are followed, with the families that are given of each.
+    pub fn built_ins(&self) -> Vec<BuiltIn> {
+        self.filters.built_ins()
+    }
+
+    /// What the API server is asked to leave out of a resource.
+    pub fn field_selector(&self, resource: &dyn AnyResource) -> Option<String> {
+        let mut terms = Vec::new();
+        if resource.scope() == Scope::Namespaced && self.namespaces.is_empty() {
+            let terms_of = |name: &String| format!("metadata.namespace!={name}");
+            terms.extend(self.denied.iter().map(terms_of));
+        }
+        if resource.plural() == "pods" {
+            match &self.node {
+                NodeChoice::Any => {}
+                NodeChoice::One(node) => terms.push(format!("spec.nodeName={node}")),
+                NodeChoice::None => terms.push("spec.nodeName=".to_owned()),
+            }
+        }
+        (!terms.is_empty()).then(|| terms.join(","))
+    }
+}
+
+impl NodeChoice {
+    fn new(node: &str, unscheduled: bool) -> Result<Self, SettingsError> {
+        match (node, unscheduled) {
+            ("", false) => Ok(Self::Any),
+            ("", true) => Ok(Self::None),
+            (node, false) => Ok(Self::One(node.to_owned())),
+            (_, true) => Err(SettingsError::Node),
+        }
+    }
+}
+
+/// Names with commas between.
+fn names(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
