@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod autoshard;
 pub mod configured;
+pub mod custom;
 pub mod family;
 pub mod filter;
 pub mod fleet;
