@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod autoshard;
+pub mod captain;
 pub mod configured;
 pub mod custom;
 pub mod family;
@@ -16,6 +17,7 @@ pub mod object;
 pub mod options;
 pub mod own;
 pub mod quantity;
+pub mod reading;
 pub mod render;
 pub mod rendered;
 pub mod resource;
