@@ -85,6 +85,7 @@ impl CollectError {
     }
 }
 
+mod fields;
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod portable;
 mod sysclass;
@@ -99,8 +100,11 @@ cfg_if::cfg_if! {
         pub mod bcachefs;
         pub mod bonding;
         pub mod btrfs;
+        pub mod buddyinfo;
+        pub mod cgroups;
         pub mod conntrack;
         pub mod cpu;
+        pub mod cpu_vulnerabilities;
         pub mod cpufreq;
         pub mod diskstats;
         pub mod dmi;
@@ -112,11 +116,15 @@ cfg_if::cfg_if! {
         pub mod filesystem;
         pub mod hwmon;
         pub mod infiniband;
+        pub mod interrupts;
         pub mod ipvs;
         pub mod kernel_hung;
+        pub mod ksmd;
+        pub mod lnstat;
         pub mod loadavg;
         pub mod mdadm;
         pub mod meminfo;
+        pub mod meminfo_numa;
         pub mod netclass;
         pub mod netdev;
         pub mod netstat;
@@ -129,9 +137,13 @@ cfg_if::cfg_if! {
         pub mod rapl;
         pub mod schedstat;
         pub mod selinux;
+        pub mod slabinfo;
         pub mod sockstat;
+        pub mod softirqs;
         pub mod softnet;
         pub mod stat;
+        pub mod swap;
+        pub mod sysctl;
         pub mod tapestats;
         pub mod textfile;
         pub mod thermal_zone;
@@ -141,8 +153,10 @@ cfg_if::cfg_if! {
         pub mod uname;
         pub mod vmstat;
         pub mod watchdog;
+        pub mod xfrm;
         pub mod xfs;
         pub mod zfs;
+        pub mod zoneinfo;
 
         /// Every collector, in the order of its name.
         pub static COLLECTORS: &[&Spec] = &[
@@ -151,8 +165,11 @@ cfg_if::cfg_if! {
             &bcachefs::SPEC,
             &bonding::SPEC,
             &btrfs::SPEC,
+            &buddyinfo::SPEC,
+            &cgroups::SPEC,
             &conntrack::SPEC,
             &cpu::SPEC,
+            &cpu_vulnerabilities::SPEC,
             &cpufreq::SPEC,
             &diskstats::SPEC,
             &dmi::SPEC,
@@ -164,11 +181,15 @@ cfg_if::cfg_if! {
             &filesystem::SPEC,
             &hwmon::SPEC,
             &infiniband::SPEC,
+            &interrupts::SPEC,
             &ipvs::SPEC,
             &kernel_hung::SPEC,
+            &ksmd::SPEC,
+            &lnstat::SPEC,
             &loadavg::SPEC,
             &mdadm::SPEC,
             &meminfo::SPEC,
+            &meminfo_numa::SPEC,
             &netclass::SPEC,
             &netdev::SPEC,
             &netstat::SPEC,
@@ -181,9 +202,13 @@ cfg_if::cfg_if! {
             &rapl::SPEC,
             &schedstat::SPEC,
             &selinux::SPEC,
+            &slabinfo::SPEC,
             &sockstat::SPEC,
+            &softirqs::SPEC,
             &softnet::SPEC,
             &stat::SPEC,
+            &swap::SPEC,
+            &sysctl::SPEC,
             &tapestats::SPEC,
             &textfile::SPEC,
             &thermal_zone::SPEC,
@@ -193,8 +218,10 @@ cfg_if::cfg_if! {
             &uname::SPEC,
             &vmstat::SPEC,
             &watchdog::SPEC,
+            &xfrm::SPEC,
             &xfs::SPEC,
             &zfs::SPEC,
+            &zoneinfo::SPEC,
         ];
     } else {
         pub use portable::PORTABLE as COLLECTORS;
@@ -212,7 +239,9 @@ mod tests {
         for spec in COLLECTORS {
             for flag in spec.flags {
                 let stem = format!("collector.{}", spec.name);
-                assert!(flag.check(flag.default()).is_ok(), "{}", flag.name());
+                // A flag that may be repeated may also be given not once.
+                let none = flag.repeats() && flag.default().is_empty();
+                assert!(none || flag.check(flag.default()).is_ok(), "{}", flag.name());
                 assert!(flag.name().starts_with("collector."), "{stem}: {}", flag.name());
             }
         }
