@@ -85,7 +85,10 @@ impl CollectError {
     }
 }
 
+#[cfg(target_os = "linux")]
 mod fields;
+#[cfg(target_os = "linux")]
+mod pids;
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod portable;
 mod sysclass;
@@ -134,6 +137,7 @@ cfg_if::cfg_if! {
         pub mod os;
         pub mod powersupplyclass;
         pub mod pressure;
+        pub mod processes;
         pub mod rapl;
         pub mod schedstat;
         pub mod selinux;
@@ -199,6 +203,7 @@ cfg_if::cfg_if! {
             &os::SPEC,
             &powersupplyclass::SPEC,
             &pressure::SPEC,
+            &processes::SPEC,
             &rapl::SPEC,
             &schedstat::SPEC,
             &selinux::SPEC,

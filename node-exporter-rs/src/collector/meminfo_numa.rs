@@ -125,13 +125,17 @@ impl MeminfoNuma {
         for (field, samples) in self.counts.each() {
             if let Some(at) = position(&COUNTERS, field) {
                 let mut family = out.family(&COUNTERS[at].family);
-                samples.iter().for_each(|(node, value)| family.sample(*node, *value));
+                for (node, value) in samples {
+                    family.sample(*node, *value);
+                }
                 continue;
             }
             let name = MetricName::sanitize(&["node_memory_numa_", field, "_total"]);
             let help = format_args!("The field {field} of each NUMA node's numastat.");
             let mut family = out.dynamic(&name, Kind::Counter, help);
-            samples.iter().for_each(|(node, value)| family.sample([(&label, *node)], *value));
+            for (node, value) in samples {
+                family.sample([(&label, *node)], *value);
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ static PAGES_PER_SLAB: Gauge<1> = Gauge::new(
     LABELS,
 );
 
-/// In the order of the columns (`cache_show` of mm/slab_common.c).
+/// In the order of the columns (`cache_show` of `mm/slab_common.c`).
 static COLUMNS: [&Gauge<1>; 5] = [&ACTIVE, &OBJECTS, &SIZE, &OBJECTS_PER_SLAB, &PAGES_PER_SLAB];
 
 static INCLUDE: PatternFlag = Flag::new(

@@ -1,4 +1,5 @@
-//! `node_xfrm_*`: packets that IPsec had to drop, from `/proc/net/xfrm_stat` (Documentation/networking/xfrm_proc.rst).
+//! `node_xfrm_*`: packets that IP security dropped, from `/proc/net/xfrm_stat`
+//! (`Documentation/networking/xfrm_proc.rst`).
 
 use exporter_toolkit::family::CounterMark;
 use exporter_toolkit::{Described, Exposition};

@@ -1,4 +1,4 @@
-//! `node_zoneinfo_*`: memory by NUMA node and zone, from `/proc/zoneinfo` (proc_zoneinfo(5)).
+//! `node_zoneinfo_*`: memory by NUMA node and zone, from `/proc/zoneinfo` (proc(5)).
 
 mod tables;
 
