@@ -128,9 +128,11 @@ cfg_if::cfg_if! {
         pub mod mdadm;
         pub mod meminfo;
         pub mod meminfo_numa;
+        pub mod mountstats;
         pub mod netclass;
         pub mod netdev;
         pub mod netstat;
+        pub mod network_route;
         pub mod nfs;
         pub mod nfsd;
         pub mod nvme;
@@ -194,9 +196,11 @@ cfg_if::cfg_if! {
             &mdadm::SPEC,
             &meminfo::SPEC,
             &meminfo_numa::SPEC,
+            &mountstats::SPEC,
             &netclass::SPEC,
             &netdev::SPEC,
             &netstat::SPEC,
+            &network_route::SPEC,
             &nfs::SPEC,
             &nfsd::SPEC,
             &nvme::SPEC,

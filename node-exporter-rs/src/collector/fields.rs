@@ -26,7 +26,21 @@ pub(super) fn position<K, const N: usize>(fields: &[Field<K, N>], name: &str) ->
     fields.iter().position(|field| field.name == name)
 }
 
-/// Writes the families of a table into a list for [`super::Spec`], from a place on.
+/// Writes families into a list for [`super::Spec`], from a place on.
+pub(super) const fn describe_plain<K: TypeMark + 'static, const N: usize, const M: usize>(
+    mut list: [&'static dyn Described; M],
+    from: usize,
+    families: &'static [Family<K, N>],
+) -> [&'static dyn Described; M] {
+    let mut i = 0;
+    while i < families.len() {
+        list[from + i] = &families[i];
+        i += 1;
+    }
+    list
+}
+
+/// As [`describe_plain`], for a table.
 pub(super) const fn describe<K: TypeMark + 'static, const N: usize, const M: usize>(
     mut list: [&'static dyn Described; M],
     from: usize,

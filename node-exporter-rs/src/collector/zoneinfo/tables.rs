@@ -3,7 +3,7 @@
 use exporter_toolkit::family::{CounterMark, GaugeMark};
 use exporter_toolkit::{Described, Gauge};
 
-use crate::collector::fields::{Field, describe};
+use crate::collector::fields::{Field, describe, describe_plain};
 
 const LABELS: [&str; 2] = ["node", "zone"];
 
@@ -80,11 +80,6 @@ const COUNT: usize = GAUGES.len() + COUNTERS.len() + PROTECTION.len();
 pub(super) static FAMILIES: [&dyn Described; COUNT] = {
     let list: [&dyn Described; COUNT] = [&PROTECTION[0]; COUNT];
     let list = describe(list, 0, &GAUGES);
-    let mut list = describe(list, GAUGES.len(), &COUNTERS);
-    let mut i = 0;
-    while i < PROTECTION.len() {
-        list[GAUGES.len() + COUNTERS.len() + i] = &PROTECTION[i];
-        i += 1;
-    }
-    list
+    let list = describe(list, GAUGES.len(), &COUNTERS);
+    describe_plain(list, GAUGES.len() + COUNTERS.len(), &PROTECTION)
 };
