@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use exporter_toolkit::{Described, Exposition};
 
+use crate::filter::SHARED;
 use crate::flags::{AnyFlag, FlagError, Flags};
 use crate::host::Host;
 
@@ -237,6 +238,11 @@ cfg_if::cfg_if! {
     }
 }
 
+/// Every flag of the collectors, and those that several share.
+pub fn flags() -> impl Iterator<Item = &'static dyn AnyFlag> {
+    COLLECTORS.iter().flat_map(|spec| spec.flags).chain(SHARED).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,6 +259,32 @@ mod tests {
                 assert!(none || flag.check(flag.default()).is_ok(), "{}", flag.name());
                 assert!(flag.name().starts_with("collector."), "{stem}: {}", flag.name());
             }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn one_flag_chooses_the_devices_of_all_network_collectors() {
+        let dev = "h\nh\neth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nveth1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+        let arp = "IP address\n192.0.2.1 0x1 0x2 02::1 * eth0\n192.0.2.2 0x1 0x2 02::2 * veth1\n";
+        let folder = testing::tree(&[
+            ("proc/net/dev", dev),
+            ("proc/net/arp", arp),
+            ("sys/class/net/eth0/mtu", "1500\n"),
+            ("sys/class/net/veth1/mtu", "1500\n"),
+        ]);
+        let files = [("collector.netdev.netlink", "false"), ("collector.arp.netlink", "false")];
+        for (flag, pattern) in [("device-exclude", "^veth"), ("device-include", "^eth0$")] {
+            let flag = format!("collector.network.{flag}");
+            let flags = [files[0], files[1], (flag.as_str(), pattern)];
+            for spec in [&arp::SPEC, &netclass::SPEC, &netdev::SPEC] {
+                let (samples, _) = testing::collect(spec, folder.path(), &flags);
+                let of = |device| samples.iter().filter(|line| line.contains(device)).count();
+                assert!(of("\"eth0\"") > 0 && of("\"veth1\"") == 0, "{flag}: {samples:?}");
+            }
+            let (samples, result) = testing::collect(&network_route::SPEC, folder.path(), &flags);
+            assert!(samples.iter().all(|line| line.contains("eth0")) || flag.ends_with("exclude"));
+            assert!(result.is_ok());
         }
     }
 

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use exporter_toolkit::{Exposition, Gauge};
 
 use super::{CollectError, Collector, Spec};
+use crate::filter::Filter;
 use crate::netlink::{Client, DeviceName, DeviceNames, Hop, Request, Route, Step};
 
 static INFO: Gauge<7> = Gauge::new(
@@ -29,12 +30,17 @@ pub static SPEC: Spec = Spec {
     about: "Routes of all routing tables, from rtnetlink.",
     flags: &[],
     families: &[&INFO, &ROUTES],
-    build: |_| {
-        Ok(Box::new(NetworkRoute { client: Client::default(), names: DeviceNames::default() }))
+    build: |setup| {
+        Ok(Box::new(NetworkRoute {
+            filter: Filter::from_network_flags(&setup.flags)?,
+            client: Client::default(),
+            names: DeviceNames::default(),
+        }))
     },
 };
 
 struct NetworkRoute {
+    filter: Filter,
     client: Client,
     names: DeviceNames,
 }
@@ -44,12 +50,19 @@ impl Collector for NetworkRoute {
         let failed = |source| CollectError::Call { call: "rtnetlink", source };
         self.names.read(&mut self.client).map_err(failed)?;
         let mut table = Table::default();
-        let names = &self.names;
+        let (names, filter) = (&self.names, &self.filter);
         let dumped = self.client.dump(Request::routes(), |step| match step {
             Step::Begin => table = Table::default(),
             Step::Message(body) => {
                 if let Some(route) = Route::parse(body) {
-                    route.hops(|hop| table.add(&route, hop, names));
+                    route.hops(|hop| {
+                        // A route need not name an interface, and one may have gone since they were listed.
+                        let device = names.get(hop.index).copied();
+                        let device = device.unwrap_or(DeviceName::new(b""));
+                        if !filter.ignores(&device) {
+                            table.add(&route, hop, device);
+                        }
+                    });
                 }
             }
         });
@@ -78,9 +91,7 @@ struct Row {
 }
 
 impl Table {
-    /// A route need not name an interface, and one may have gone since they were listed.
-    fn add(&mut self, route: &Route<'_>, hop: Hop, names: &DeviceNames) {
-        let device = names.get(hop.index).copied().unwrap_or(DeviceName::new(b""));
+    fn add(&mut self, route: &Route<'_>, hop: Hop, device: DeviceName) {
         *self.counts.entry(device).or_default() += 1;
         if self.rows.len() == MOST {
             self.more = true;
@@ -161,7 +172,7 @@ mod tests {
 
     const IP6: u8 = 10;
 
-    /// A unicast route of IPv6 to `prefix` bits of 2001:db8::, over the interface 1.
+    /// A unicast route of IPv6 to `prefix` bits of `2001:db8::`, over the interface 1.
     fn body(prefix: u8, priority: u32) -> Vec<u8> {
         let mut body = vec![IP6, prefix, 0, 0, 254, 2, 0, 1, 0, 0, 0, 0];
         let address: std::net::Ipv6Addr = "2001:db8::".parse().unwrap();
@@ -172,12 +183,10 @@ mod tests {
     }
 
     fn written(bodies: &[Vec<u8>]) -> (Vec<String>, io::Result<()>) {
-        let mut names = DeviceNames::default();
-        names.insert(1, DeviceName::new(b"eth0"));
         let mut table = Table::default();
         for body in bodies {
             let route = Route::parse(body).unwrap();
-            route.hops(|hop| table.add(&route, hop, &names));
+            route.hops(|hop| table.add(&route, hop, DeviceName::new(b"eth0")));
         }
         let mut out = Exposition::new(exporter_toolkit::Format::Text);
         let result = table.write(&mut out);
