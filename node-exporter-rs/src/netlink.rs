@@ -1,4 +1,5 @@
-//! A small synchronous client of netlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses and neighbours.
+//! A small synchronous client of netlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses, neighbours and
+//! routes.
 //!
 //! One request brings what would be a file read per interface. The socket and the memory stay from dump to dump, and
 //! messages are handed out borrowed, so a dump allocates nothing.
@@ -6,6 +7,7 @@
 mod device;
 mod ethtool;
 mod message;
+mod route;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -23,6 +25,7 @@ pub use ethtool::{LinkMode, LinkModes};
 pub(crate) use message::attribute_bytes;
 pub use message::{Address, Attributes, LINK_STATS64_LEN, Link, LinkStats, Neighbour, attribute};
 use message::{Fate, Messages};
+pub use route::{Hop, Route};
 
 /// The kernel makes the parts of a dump as large as the memory that it has seen offered, from some 4 KiB up to 32 KiB
 /// (`netlink_recvmsg`). A few devices fit into the first; who has more offers more from the next dump on.
@@ -65,6 +68,11 @@ impl Request {
         let mut body = [0; 12];
         body[0] = message::AF_INET;
         Self::new(message::GET_NEIGHBOUR, &body)
+    }
+
+    /// The routes of every table and every family (`RTM_GETROUTE`).
+    pub fn routes() -> Self {
+        Self::new(message::GET_ROUTE, &[0; 12])
     }
 
     fn new(kind: u16, body: &[u8]) -> Self {
