@@ -105,8 +105,11 @@ cfg_if::cfg_if! {
         pub mod diskstats;
         pub mod dmi;
         pub mod dmmultipath;
+        pub mod drbd;
+        pub mod drm;
         pub mod edac;
         pub mod entropy;
+        pub mod ethtool;
         pub mod fibrechannel;
         pub mod filefd;
         pub mod filesystem;
@@ -115,6 +118,7 @@ cfg_if::cfg_if! {
         pub mod ipvs;
         pub mod kernel_hung;
         pub mod loadavg;
+        pub mod logind;
         pub mod mdadm;
         pub mod meminfo;
         pub mod netclass;
@@ -122,17 +126,26 @@ cfg_if::cfg_if! {
         pub mod netstat;
         pub mod nfs;
         pub mod nfsd;
+        pub mod ntp;
         pub mod nvme;
+        pub mod nvmesubsystem;
         pub mod os;
+        pub mod pcidevice;
+        pub mod perf;
         pub mod powersupplyclass;
         pub mod pressure;
+        pub mod qdisc;
         pub mod rapl;
+        pub mod runit;
         pub mod schedstat;
         pub mod selinux;
         pub mod sockstat;
         pub mod softnet;
         pub mod stat;
+        pub mod supervisord;
+        pub mod systemd;
         pub mod tapestats;
+        pub mod tcpstat;
         pub mod textfile;
         pub mod thermal_zone;
         pub mod time;
@@ -141,6 +154,7 @@ cfg_if::cfg_if! {
         pub mod uname;
         pub mod vmstat;
         pub mod watchdog;
+        pub mod wifi;
         pub mod xfs;
         pub mod zfs;
 
@@ -157,8 +171,11 @@ cfg_if::cfg_if! {
             &diskstats::SPEC,
             &dmi::SPEC,
             &dmmultipath::SPEC,
+            &drbd::SPEC,
+            &drm::SPEC,
             &edac::SPEC,
             &entropy::SPEC,
+            &ethtool::SPEC,
             &fibrechannel::SPEC,
             &filefd::SPEC,
             &filesystem::SPEC,
@@ -167,6 +184,7 @@ cfg_if::cfg_if! {
             &ipvs::SPEC,
             &kernel_hung::SPEC,
             &loadavg::SPEC,
+            &logind::SPEC,
             &mdadm::SPEC,
             &meminfo::SPEC,
             &netclass::SPEC,
@@ -174,17 +192,26 @@ cfg_if::cfg_if! {
             &netstat::SPEC,
             &nfs::SPEC,
             &nfsd::SPEC,
+            &ntp::SPEC,
             &nvme::SPEC,
+            &nvmesubsystem::SPEC,
             &os::SPEC,
+            &pcidevice::SPEC,
+            &perf::SPEC,
             &powersupplyclass::SPEC,
             &pressure::SPEC,
+            &qdisc::SPEC,
             &rapl::SPEC,
+            &runit::SPEC,
             &schedstat::SPEC,
             &selinux::SPEC,
             &sockstat::SPEC,
             &softnet::SPEC,
             &stat::SPEC,
+            &supervisord::SPEC,
+            &systemd::SPEC,
             &tapestats::SPEC,
+            &tcpstat::SPEC,
             &textfile::SPEC,
             &thermal_zone::SPEC,
             &time::SPEC,
@@ -193,6 +220,7 @@ cfg_if::cfg_if! {
             &uname::SPEC,
             &vmstat::SPEC,
             &watchdog::SPEC,
+            &wifi::SPEC,
             &xfs::SPEC,
             &zfs::SPEC,
         ];
@@ -212,7 +240,8 @@ mod tests {
         for spec in COLLECTORS {
             for flag in spec.flags {
                 let stem = format!("collector.{}", spec.name);
-                assert!(flag.check(flag.default()).is_ok(), "{}", flag.name());
+                let none = flag.repeats() && flag.default().is_empty();
+                assert!(none || flag.check(flag.default()).is_ok(), "{}", flag.name());
                 assert!(flag.name().starts_with("collector."), "{stem}: {}", flag.name());
             }
         }
