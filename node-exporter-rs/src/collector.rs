@@ -113,8 +113,11 @@ cfg_if::cfg_if! {
         pub mod diskstats;
         pub mod dmi;
         pub mod dmmultipath;
+        pub mod drbd;
+        pub mod drm;
         pub mod edac;
         pub mod entropy;
+        pub mod ethtool;
         pub mod fibrechannel;
         pub mod filefd;
         pub mod filesystem;
@@ -126,6 +129,7 @@ cfg_if::cfg_if! {
         pub mod ksmd;
         pub mod lnstat;
         pub mod loadavg;
+        pub mod logind;
         pub mod mdadm;
         pub mod meminfo;
         pub mod meminfo_numa;
@@ -136,12 +140,18 @@ cfg_if::cfg_if! {
         pub mod network_route;
         pub mod nfs;
         pub mod nfsd;
+        pub mod ntp;
         pub mod nvme;
+        pub mod nvmesubsystem;
         pub mod os;
+        pub mod pcidevice;
+        pub mod perf;
         pub mod powersupplyclass;
         pub mod pressure;
         pub mod processes;
+        pub mod qdisc;
         pub mod rapl;
+        pub mod runit;
         pub mod schedstat;
         pub mod selinux;
         pub mod slabinfo;
@@ -149,9 +159,12 @@ cfg_if::cfg_if! {
         pub mod softirqs;
         pub mod softnet;
         pub mod stat;
+        pub mod supervisord;
         pub mod swap;
         pub mod sysctl;
+        pub mod systemd;
         pub mod tapestats;
+        pub mod tcpstat;
         pub mod textfile;
         pub mod thermal_zone;
         pub mod time;
@@ -160,6 +173,7 @@ cfg_if::cfg_if! {
         pub mod uname;
         pub mod vmstat;
         pub mod watchdog;
+        pub mod wifi;
         pub mod xfrm;
         pub mod xfs;
         pub mod zfs;
@@ -181,8 +195,11 @@ cfg_if::cfg_if! {
             &diskstats::SPEC,
             &dmi::SPEC,
             &dmmultipath::SPEC,
+            &drbd::SPEC,
+            &drm::SPEC,
             &edac::SPEC,
             &entropy::SPEC,
+            &ethtool::SPEC,
             &fibrechannel::SPEC,
             &filefd::SPEC,
             &filesystem::SPEC,
@@ -194,6 +211,7 @@ cfg_if::cfg_if! {
             &ksmd::SPEC,
             &lnstat::SPEC,
             &loadavg::SPEC,
+            &logind::SPEC,
             &mdadm::SPEC,
             &meminfo::SPEC,
             &meminfo_numa::SPEC,
@@ -204,12 +222,18 @@ cfg_if::cfg_if! {
             &network_route::SPEC,
             &nfs::SPEC,
             &nfsd::SPEC,
+            &ntp::SPEC,
             &nvme::SPEC,
+            &nvmesubsystem::SPEC,
             &os::SPEC,
+            &pcidevice::SPEC,
+            &perf::SPEC,
             &powersupplyclass::SPEC,
             &pressure::SPEC,
             &processes::SPEC,
+            &qdisc::SPEC,
             &rapl::SPEC,
+            &runit::SPEC,
             &schedstat::SPEC,
             &selinux::SPEC,
             &slabinfo::SPEC,
@@ -217,9 +241,12 @@ cfg_if::cfg_if! {
             &softirqs::SPEC,
             &softnet::SPEC,
             &stat::SPEC,
+            &supervisord::SPEC,
             &swap::SPEC,
             &sysctl::SPEC,
+            &systemd::SPEC,
             &tapestats::SPEC,
+            &tcpstat::SPEC,
             &textfile::SPEC,
             &thermal_zone::SPEC,
             &time::SPEC,
@@ -228,6 +255,7 @@ cfg_if::cfg_if! {
             &uname::SPEC,
             &vmstat::SPEC,
             &watchdog::SPEC,
+            &wifi::SPEC,
             &xfrm::SPEC,
             &xfs::SPEC,
             &zfs::SPEC,

@@ -14,11 +14,15 @@ pub(super) const GET_LINK: u16 = 18;
 pub(super) const GET_ADDRESS: u16 = 22;
 pub(super) const GET_ROUTE: u16 = 26;
 pub(super) const GET_NEIGHBOUR: u16 = 30;
+pub(super) const GET_QDISC: u16 = 38;
+/// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
+pub(super) const GET_SOCKETS: u16 = 20;
 pub(super) const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 pub(super) const IFLA_EXT_MASK: u16 = 29;
 
 const HEADER: usize = 16;
-pub(super) const LONGEST_REQUEST: usize = HEADER + 24;
+/// A question about sockets is the longest.
+pub(super) const LONGEST_REQUEST: usize = HEADER + 56;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const FLAGS_REQUEST_DUMP: u16 = 0x301;
@@ -71,11 +75,12 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 /// An attribute's value that is a number of four bytes.
-pub(super) fn u32_of(value: &[u8]) -> Option<u32> {
+pub fn u32_of(value: &[u8]) -> Option<u32> {
     u32_at(value, 0)
 }
 
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+/// A number of four bytes at a place of a message's fixed part.
+pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
