@@ -203,9 +203,7 @@ impl<H: Handler> Run<'_, H> {
         let retry_in = match &end {
             End::NotServed => self.informer.patience.absent,
             End::NoColumn(_) | End::NoStreaming(_) => Duration::ZERO,
-            End::Failed(RequestError::Refused { retry_after, .. }) => {
-                self.backoff.next_after(*retry_after)
-            }
+            End::Failed(error) => self.backoff.next_after(error.retry_after()),
             _ => self.backoff.next(),
         };
         let resources = self.name();

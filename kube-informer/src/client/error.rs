@@ -68,8 +68,17 @@ impl RequestError {
         }
     }
 
-    pub(crate) fn connection(error: &(dyn Error + 'static)) -> Self {
-        Self::Connection(chain(error))
+    /// How long the API server wants to be left alone, where it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The client's own words around it tell nothing.
+    pub(crate) fn connection(error: &kube::Error) -> Self {
+        Self::Connection(chain(error.source().unwrap_or(error)))
     }
 
     /// From the body of an answer that is no success: a Status of the API, or whatever a proxy on the way says.
