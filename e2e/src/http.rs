@@ -1,4 +1,6 @@
-//! A GET over HTTP/1.1 that notices a cut answer: what a test wants to know and most clients hide.
+//! Requests over HTTP/1.1 that notice a cut answer: what a test wants to know and most clients hide.
+
+mod stream;
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -24,6 +26,7 @@ pub enum Error {
 /// A request to be sent.
 #[derive(Clone, Debug)]
 pub struct Request {
+    method: &'static str,
     address: SocketAddr,
     path: String,
     headers: String,
@@ -46,7 +49,14 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Response, Error> {
 impl Request {
     pub fn new(address: SocketAddr, path: &str) -> Self {
         let timeout = Duration::from_secs(30);
-        Self { address, path: path.to_owned(), headers: String::new(), timeout }
+        Self { method: "GET", address, path: path.to_owned(), headers: String::new(), timeout }
+    }
+
+    /// POST instead of GET, without a body.
+    #[must_use]
+    pub fn post(mut self) -> Self {
+        self.method = "POST";
+        self.header("Content-Length", "0")
     }
 
     #[must_use]
@@ -95,8 +105,8 @@ impl Request {
     }
 
     fn text(&self, more: &str) -> String {
-        let Self { path, address, headers, .. } = self;
-        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}{headers}\r\n")
+        let Self { method, path, address, headers, .. } = self;
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{more}{headers}\r\n")
     }
 }
 
@@ -136,16 +146,20 @@ impl Response {
             .position(|four| four == b"\r\n\r\n")
             .ok_or(Error::Cut("no end of the head"))?;
         let (head, rest) = answer.split_at(end);
+        let mut response = Self::head(head)?;
+        let rest = rest.get(4..).unwrap_or_default();
+        response.body = response.body_of(rest)?;
+        Ok(response)
+    }
+
+    fn head(head: &[u8]) -> Result<Self, Error> {
         let head = String::from_utf8_lossy(head).into_owned();
         let status = head
             .split(' ')
             .nth(1)
             .and_then(|code| code.parse().ok())
             .ok_or_else(|| Error::Malformed(head.chars().take(80).collect()))?;
-        let mut response = Self { status, head, body: Vec::new() };
-        let rest = rest.get(4..).unwrap_or_default();
-        response.body = response.body_of(rest)?;
-        Ok(response)
+        Ok(Self { status, head, body: Vec::new() })
     }
 
     fn body_of(&self, rest: &[u8]) -> Result<Vec<u8>, Error> {

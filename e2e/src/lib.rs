@@ -1,11 +1,15 @@
 //! What the end-to-end tests and `xtask` share: starting servers, asking them, reading their answers.
 
 pub mod agent;
+pub mod apiserver;
 pub mod exposition;
 pub mod http;
 pub mod process;
 pub mod servers;
+pub mod tally;
 
 pub use agent::Agent;
+pub use apiserver::ApiServer;
 pub use exposition::Scrape;
 pub use process::{Server, cargo, free_port, wait_until};
+pub use tally::Tally;

@@ -19,6 +19,12 @@ pub fn share_one_heap() {
     glibc::mallopt_arena_max(1);
 }
 
+/// Gives free memory back to the kernel. To be called after work that needed much more than what it left.
+pub fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    glibc::malloc_trim();
+}
+
 /// Gives free memory back to the kernel, and the pages of the program's code, most of which only the start needed: what
 /// runs again is mapped again from the page cache, a few dozen faults in all. To be called when start-up is over.
 pub fn give_back() {

@@ -14,6 +14,7 @@ mod limits;
 mod listen;
 mod negotiate;
 mod options;
+mod packed;
 mod routes;
 mod socket;
 mod source;
@@ -36,6 +37,7 @@ pub use body::{Body, StreamError};
 pub use config::ConfigError;
 pub use landing::{Cell, Landing, Table};
 pub use options::{Limits, WebOptions};
+pub use packed::{Member, Packer, Unpacker};
 pub use source::{Refusal, Scrape, Source, Visit};
 pub use stats::{CODES, Count, Level, Stats};
 

@@ -1,1 +1,78 @@
-fn main() {}
+//! Parse the options, connect, follow, serve, drain; or render files.
+
+use std::ffi::OsString;
+use std::io::{BufWriter, Write as _, stdout};
+use std::process::ExitCode;
+
+use clap::Command;
+use exporter_toolkit::{log, memory, shutdown};
+use kube_state_rs::filter::Filters;
+use kube_state_rs::options::{self, BUILD, Options, PREFIX};
+use kube_state_rs::render::{RenderOptions, render};
+use kube_state_rs::serve::serve;
+
+fn main() -> ExitCode {
+    memory::share_one_heap();
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    match args.get(1).and_then(|arg| arg.to_str()) {
+        Some("render") => {
+            args.remove(1);
+            finish(render_files(args))
+        }
+        Some("version") => {
+            let printed = writeln!(stdout(), "{BUILD}");
+            finish(printed.map_err(anyhow::Error::from))
+        }
+        _ => run(args),
+    }
+}
+
+fn run(args: Vec<OsString>) -> ExitCode {
+    let given = options::parse(args).unwrap_or_else(|error| error.exit());
+    if let Err(error) = log::start(&given.log, "kube-state-rs") {
+        eprintln!("kube-state-rs: {error}");
+        return ExitCode::FAILURE;
+    }
+    match follow(given) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn follow(given: Options) -> anyhow::Result<()> {
+    tracing::info!(version = %BUILD, "Starting kube-state-rs");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()?;
+    let control = shutdown::listen()?;
+    runtime.block_on(serve(given, &control))
+}
+
+fn render_files(args: Vec<OsString>) -> anyhow::Result<()> {
+    let command = Command::new("kube-state-rs render")
+        .about("Prints the metrics of the objects in files, without a cluster.");
+    let (given, _) = exporter_toolkit::options::parse::<RenderOptions>(command, PREFIX, args)
+        .unwrap_or_else(|error| error.exit());
+    let filters = Filters::new(&given.objects, &given.metrics, false)?;
+    let mut out = BufWriter::new(stdout().lock());
+    let report = render(&given.files, &filters.built_ins(), &mut out)?;
+    for problem in &report.left_out {
+        eprintln!("{problem}");
+    }
+    anyhow::ensure!(report.left_out.is_empty(), "{} objects are left out", report.left_out.len());
+    Ok(())
+}
+
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kube-state-rs: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

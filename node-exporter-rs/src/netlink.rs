@@ -1,5 +1,5 @@
-//! A small synchronous client of netlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses, neighbours, queueing
-//! disciplines, TCP sockets and what generic netlink knows of Ethernet and wireless devices.
+//! A small synchronous client of netlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses, neighbours, routes,
+//! queueing disciplines, TCP sockets and what generic netlink knows of Ethernet and wireless devices.
 //!
 //! One request brings what would be a file read per interface. The socket and the memory stay from dump to dump, and
 //! messages are handed out borrowed, so a dump allocates nothing.
@@ -8,6 +8,7 @@ mod device;
 mod ethtool;
 mod generic;
 mod message;
+mod route;
 pub mod wireless;
 
 use std::io;
@@ -28,6 +29,7 @@ pub use message::{
     Address, Attributes, LINK_STATS64_LEN, Link, LinkStats, Neighbour, attribute, u32_at, u32_of,
 };
 use message::{Fate, Messages};
+pub use route::{Hop, Route};
 
 /// The kernel makes the parts of a dump as large as the memory that it has seen offered, from some 4 KiB up to 32 KiB
 /// (`netlink_recvmsg`). A few devices fit into the first; who has more offers more from the next dump on.
@@ -87,6 +89,11 @@ impl Request {
         body[1] = TCP;
         body[4..8].copy_from_slice(&ALL_STATES.to_ne_bytes());
         Self::new(message::GET_SOCKETS, &body)
+    }
+
+    /// The routes of every table and every family (`RTM_GETROUTE`).
+    pub fn routes() -> Self {
+        Self::new(message::GET_ROUTE, &[0; 12])
     }
 
     /// `body` is at most 56 bytes long.

@@ -34,6 +34,10 @@ const FLAGS: &[(&str, &str)] = &[
     ("collector.qdisc.device-include", "(wlan0|eth0)"),
     ("collector.qdisc.fixtures", "collector/fixtures/qdisc/"),
     ("collector.stat.softirq", "true"),
+    ("collector.sysctl.include-info", "kernel.seccomp.actions_avail"),
+    ("collector.sysctl.include", "fs.file-nr"),
+    ("collector.sysctl.include", "fs.file-nr:total,current,max"),
+    ("collector.sysctl.include", "kernel.threads-max"),
     ("collector.textfile.directory", "collector/fixtures/textfile/two_metric_files/"),
     ("collector.wifi.fixtures", "collector/fixtures/wifi"),
 ];

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use e2e::servers;
 
-/// Which build of node-exporter-rs a task needs.
+/// Which build of an agent a task needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Profile {
     /// Compiles in a minute on a fresh machine.
@@ -17,18 +17,28 @@ pub(crate) enum Profile {
 
 /// Builds node-exporter-rs and gives its path; `$NODE_EXPORTER_RS` takes its place without a build.
 pub(crate) fn node_exporter_rs(profile: Profile) -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("NODE_EXPORTER_RS") {
-        return std::path::absolute(path).context("NODE_EXPORTER_RS");
+    agent("node-exporter-rs", profile)
+}
+
+/// Builds kube-state-rs and gives its path; `$KUBE_STATE_RS` takes its place without a build.
+pub(crate) fn kube_state_rs(profile: Profile) -> Result<PathBuf> {
+    agent("kube-state-rs", profile)
+}
+
+fn agent(name: &str, profile: Profile) -> Result<PathBuf> {
+    let variable = name.to_uppercase().replace('-', "_");
+    if let Some(path) = std::env::var_os(&variable) {
+        return std::path::absolute(path).context(variable);
     }
     let mut command = e2e::cargo();
-    command.args(["build", "--package", "node-exporter-rs", "--bin", "node-exporter-rs"]);
+    command.args(["build", "--package", name, "--bin", name]);
     command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
     if profile == Profile::Release {
         release(&mut command);
     }
     let output = command.stderr(Stdio::inherit()).output().context("cargo build")?;
-    ensure!(output.status.success(), "node-exporter-rs does not build");
-    executable(&output.stdout).context("cargo built no node-exporter-rs")
+    ensure!(output.status.success(), "{name} does not build");
+    executable(&output.stdout).with_context(|| format!("cargo built no {name}"))
 }
 
 /// What a release needs beside its profile: glibc inside, so that it runs on any Linux and in an empty image, and

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "its commands are for people at a terminal")]
 #![expect(clippy::disallowed_methods, reason = "it reads the project's own files")]
 
+mod apiserver;
 mod bench;
 mod binary;
 mod compare;
@@ -36,9 +37,8 @@ enum Task {
     CompareNode,
     /// Measure an agent (release build) against its peer in one run
     Bench {
-        agent: Agent,
-        #[command(flatten)]
-        options: bench::Options,
+        #[command(subcommand)]
+        agent: bench::Agent,
     },
     /// Write the documents that are made from the collectors' tables
     Docs {
@@ -46,6 +46,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Serve a generated cluster on loopback until it is ended
+    Apiserver(apiserver::Options),
     /// Check licences, duplicates and sources of the dependencies against deny.toml, without network
     Deny,
 }
@@ -74,8 +76,9 @@ fn run() -> Result<()> {
         }
         Task::Conformance { agent: Agent::Node } => conformance::run(),
         Task::CompareNode => compare::run(),
-        Task::Bench { agent: Agent::Node, options } => bench::run(&options),
+        Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),
+        Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
     }
 }

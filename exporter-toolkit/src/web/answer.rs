@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::body::Body;
+use super::packed::Member;
 use crate::Format;
 
 /// Text of one answer is cut into blocks of this many bytes; each is a gzip member of its own.
@@ -51,6 +52,7 @@ pub struct Answer {
 #[derive(Debug)]
 pub(crate) enum Content {
     Blocks(Vec<Arc<Block>>),
+    Packed(Vec<Member>),
     Stream { body: Body, gzip: bool },
 }
 
@@ -63,6 +65,11 @@ impl Answer {
     /// An answer made of blocks that other answers may share.
     pub fn blocks(format: Format, blocks: Vec<Arc<Block>>) -> Self {
         Self { content_type: format.content_type(), content: Content::Blocks(blocks) }
+    }
+
+    /// An answer that is kept compressed: a client that takes gzip gets the members, another one their text.
+    pub fn packed(format: Format, members: Vec<Member>) -> Self {
+        Self { content_type: format.content_type(), content: Content::Packed(members) }
     }
 
     /// An answer that is written while it is sent. `gzip` says that the stream is compressed already, which it may be

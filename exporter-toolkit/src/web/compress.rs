@@ -3,26 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use libdeflater::{CompressionLvl, Compressor};
 
 use super::answer::Block;
+use super::packed::Packer;
 
 /// Answers below this many bytes are sent as they are: headers outweigh what gzip saves.
 pub(crate) const WORTHWHILE_BYTES: usize = 512;
 
-/// The cheapest level that compresses; 0, which the crate calls its fastest, only stores.
-fn level_1() -> CompressionLvl {
-    CompressionLvl::new(1).unwrap_or_default()
-}
-
 /// The compressor and the memory it writes to, made at the first use and kept.
 #[derive(Default)]
-pub(crate) struct Gzip(Mutex<Option<Tools>>);
-
-struct Tools {
-    compressor: Compressor,
-    scratch: Vec<u8>,
-}
+pub(crate) struct Gzip(Mutex<Option<Packer>>);
 
 impl Gzip {
     /// The members of `blocks` in their order, or `None` where one cannot be compressed.
@@ -42,17 +32,9 @@ impl Gzip {
     }
 
     fn member(&self, text: &[u8]) -> Option<Bytes> {
-        let mut tools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Tools { compressor, scratch } = tools.get_or_insert_with(|| Tools {
-            compressor: Compressor::new(level_1()),
-            scratch: Vec::new(),
-        });
-        let bound = compressor.gzip_compress_bound(text.len());
-        if scratch.len() < bound {
-            scratch.resize(bound, 0);
-        }
-        let length = compressor.gzip_compress(text, scratch).ok()?;
-        scratch.get(..length).map(Bytes::copy_from_slice)
+        let mut packer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let member = packer.get_or_insert_default().pack(text);
+        member.ok().map(|member| member.gzip().clone())
     }
 }
 

@@ -23,6 +23,7 @@ use super::landing::Landing;
 use super::limits::{Gate, budget, scrape_timeout};
 use super::negotiate;
 use super::options::WebOptions;
+use super::packed::Inflating;
 use super::source::{Refusal, Scrape, Source, Visit, query_pairs};
 use super::stats::Stats;
 use super::watched::Answering;
@@ -217,6 +218,10 @@ impl<S: Source> Front<S> {
     async fn encoded(&self, answer: Answer, gzip: bool) -> Response<Body> {
         let (body, gzip) = match answer.content {
             Content::Stream { body, gzip } => (body, gzip),
+            Content::Packed(members) if gzip && !members.is_empty() => {
+                (Body::pieces(members.iter().map(|member| member.gzip().clone())), true)
+            }
+            Content::Packed(members) => (Body::stream(Inflating::new(members)), false),
             Content::Blocks(blocks) => match self.packed(&blocks, gzip).await {
                 Some(members) => (Body::pieces(members), true),
                 None => (Body::pieces(blocks.iter().map(|block| block.text().clone())), false),

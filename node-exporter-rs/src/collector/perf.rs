@@ -182,7 +182,7 @@ impl Perf {
             return Ok(());
         }
         // Also what an attempt left that did not come to its end.
-        let stays = |cpu| cpus.contains(cpu) && self.online.contains(cpu);
+        let stays = |cpu: &u16| cpus.contains(cpu) && self.online.contains(cpu);
         self.counting.retain(|(_, cpu, _)| stays(cpu));
         self.traced.retain(|(_, cpu, _)| stays(cpu));
         let new: Vec<u16> = cpus.iter().copied().filter(|cpu| !stays(cpu)).collect();

@@ -12,6 +12,7 @@ pub(super) const AF_INET6: u8 = 10;
 
 pub(super) const GET_LINK: u16 = 18;
 pub(super) const GET_ADDRESS: u16 = 22;
+pub(super) const GET_ROUTE: u16 = 26;
 pub(super) const GET_NEIGHBOUR: u16 = 30;
 pub(super) const GET_QDISC: u16 = 38;
 /// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
@@ -69,7 +70,7 @@ pub(super) fn set_sequence(request: &mut [u8; LONGEST_REQUEST], sequence: u32) {
 }
 
 /// The number at a place, where it lies within the bytes.
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
@@ -84,7 +85,7 @@ pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Takes what has a length off the front, with the padding to four bytes that follows it.
-fn take_padded<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+pub(super) fn take_padded<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let taken = rest.get(..len)?;
     *rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
     Some(taken)

@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 pub(crate) struct Memory {
     pub(crate) now: f64,
     pub(crate) peak: f64,
+    /// What of it is no file's: the heap, stacks.
+    pub(crate) anonymous: f64,
 }
 
 /// `USER_HZ`: 100 on every architecture that Linux still builds for, but Alpha and IA-64.
@@ -25,7 +27,13 @@ pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let text = read(pid, "status")?;
     let field =
         |name| kibibytes(&text, name).with_context(|| format!("/proc/{pid}/status: {name}"));
-    Ok(Memory { now: field("VmRSS:")?, peak: field("VmHWM:")? })
+    Ok(Memory { now: field("VmRSS:")?, peak: field("VmHWM:")?, anonymous: field("RssAnon:")? })
+}
+
+/// Lets the peak begin anew (`proc_pid_clear_refs(5)`).
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    std::fs::write(&path, "5").context(path)
 }
 
 fn read(pid: u32, file: &str) -> Result<String> {

@@ -1,0 +1,274 @@
+//! Changes since a version, and what to do when they stop coming.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::list::{Change, too_long};
+use super::object::Bookmark;
+use super::pieces::{Lines, OBJECT_LIMIT, Text};
+use super::{End, Handler, Problem, Run, Status, request};
+use crate::client::{ApiStatus, Chunks, RequestError};
+use crate::{Resource, json};
+
+/// A watch that is open: its lines, one event each.
+pub(crate) struct Stream {
+    chunks: Chunks,
+    lines: Lines,
+}
+
+impl Stream {
+    /// The next line; `None` where the API server ended the watch.
+    pub(super) async fn next(&mut self) -> Result<Option<Text>, RequestError> {
+        loop {
+            if let Some(line) = self.lines.next() {
+                return Ok(Some(line));
+            }
+            match self.chunks.next().await? {
+                Some(chunk) => self.lines.push(chunk),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    pub(super) fn wait_for(&mut self, silence: Duration) {
+        self.chunks.wait_for(silence);
+    }
+}
+
+/// One line of a watch.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// An object came, changed or went, and the handler was told.
+    Changed,
+    Bookmark(Bookmark),
+    Error(ApiStatus),
+    Unknown,
+}
+
+/// How a watch came to its end.
+enum Watched {
+    /// The API server ended it, as it does with all after some minutes.
+    Ended,
+    Silent,
+    Cut(RequestError),
+}
+
+impl<H: Handler> Run<'_, H> {
+    /// Follows changes from `version` on, watch after watch.
+    pub(super) async fn watch(
+        &mut self,
+        resource: &Resource,
+        mut version: String,
+        mut stream: Option<Stream>,
+    ) -> Result<Infallible, End> {
+        let mut silent = 0;
+        loop {
+            let mut open = match stream.take() {
+                Some(open) => open,
+                None => self.reopen(resource, &version).await?,
+            };
+            self.informer.counts.watches.success.one();
+            self.tell(Status::Following);
+            let since = Instant::now();
+            let mut heard = false;
+            let watched = self.events(&mut open, &mut version, &mut heard).await?;
+            drop(open);
+            silent = if heard { 0 } else { silent };
+            if let Watched::Silent = watched {
+                silent += 1;
+            }
+            self.ended(watched, silent, heard, since.elapsed()).await?;
+        }
+    }
+
+    /// Opens a watch, waiting longer after each failure; only what a new list can cure is an error.
+    async fn reopen(&mut self, resource: &Resource, version: &str) -> Result<Stream, End> {
+        loop {
+            let timeout = self.backoff.spread(self.informer.patience.watch);
+            let selection = &self.informer.selection;
+            let path = request::watch(resource, selection, self.shape.view, version, timeout);
+            let error = match self.open(&path, self.informer.patience.silence).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            self.informer.counts.watches.error.one();
+            match &error {
+                RequestError::Refused { code: 400 | 410, message, .. } => {
+                    return Err(End::Expired(message.clone()));
+                }
+                // etcd was restored from a backup: versions start anew below ours.
+                RequestError::Refused { message, .. } if message.contains(TOO_LARGE) => {
+                    return Err(End::Expired(message.clone()));
+                }
+                RequestError::Refused { code: 404, .. } => return Err(End::Failed(error)),
+                RequestError::Refused { retry_after, .. } => {
+                    let retry_in = self.backoff.next_after(*retry_after);
+                    self.failed(error, retry_in);
+                    tokio::time::sleep(retry_in).await;
+                }
+                _ => {
+                    let retry_in = self.backoff.next();
+                    self.failed(error, retry_in);
+                    tokio::time::sleep(retry_in).await;
+                }
+            }
+        }
+    }
+
+    pub(super) async fn open(
+        &mut self,
+        path: &str,
+        silence: Duration,
+    ) -> Result<Stream, RequestError> {
+        let client = &self.informer.cluster.client;
+        let accept = request::accept_watch(self.shape.view);
+        let answer = client.get(path, accept, self.informer.patience.answer).await?;
+        let chunks = Chunks::new(answer.into_body(), silence);
+        Ok(Stream { chunks, lines: Lines::new(OBJECT_LIMIT) })
+    }
+
+    /// Hands on events until the watch ends, and keeps the version to go on from.
+    async fn events(
+        &mut self,
+        stream: &mut Stream,
+        version: &mut String,
+        heard: &mut bool,
+    ) -> Result<Watched, End> {
+        loop {
+            let text = match stream.next().await {
+                Ok(Some(text)) => text,
+                Ok(None) => return Ok(Watched::Ended),
+                Err(RequestError::Silent(_)) => return Ok(Watched::Silent),
+                Err(error) => return Ok(Watched::Cut(error)),
+            };
+            match self.event(&text).await? {
+                Event::Changed => {
+                    self.informer.counts.events.one();
+                    if !self.seen.is_empty() {
+                        version.clone_from(&self.seen);
+                    }
+                }
+                Event::Bookmark(bookmark) => {
+                    self.informer.counts.bookmarks.one();
+                    went_back(version, &bookmark.resource_version)?;
+                    *version = bookmark.resource_version;
+                }
+                Event::Error(status) => {
+                    self.informer.counts.watches.error.one();
+                    return error(status);
+                }
+                Event::Unknown => continue,
+            }
+            *heard = true;
+            self.informer.counts.last_event.is_now();
+        }
+    }
+
+    /// Reads one line, and gives its object to the handler.
+    pub(super) async fn event(&mut self, line: &Text) -> Result<Event, End> {
+        self.seen.clear();
+        let text = match line {
+            Text::Whole(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.broken(bytes, &Problem(error.to_string()));
+                    return Ok(Event::Changed);
+                }
+            },
+            Text::Head(head) => {
+                self.broken(head, &too_long());
+                return Ok(Event::Changed);
+            }
+        };
+        let object = json::member(text, "object").unwrap_or("null");
+        let change = match json::member(text, "type").unwrap_or_default() {
+            r#""ADDED""# | r#""MODIFIED""# => Change::Applied,
+            r#""DELETED""# => Change::Deleted,
+            r#""BOOKMARK""# => {
+                let bookmark = Bookmark::of(self.shape.bookmark(object)?);
+                return Ok(bookmark.map_or(Event::Unknown, Event::Bookmark));
+            }
+            r#""ERROR""# => {
+                return Ok(Event::Error(serde_json::from_str(object).unwrap_or_default()));
+            }
+            _ => {
+                tracing::debug!(resources = self.name(), "a line of the watch is no event");
+                return Ok(Event::Unknown);
+            }
+        };
+        let Some(item) = self.shape.event(object)? else { return Ok(Event::Unknown) };
+        self.deliver(change, item).await;
+        Ok(Event::Changed)
+    }
+
+    /// Decides whether the next watch may go on from here, and when.
+    async fn ended(
+        &mut self,
+        watched: Watched,
+        silent: u32,
+        heard: bool,
+        lived: Duration,
+    ) -> Result<(), End> {
+        let resources = self.name();
+        let counts = &self.informer.counts;
+        // A server that ends each watch at once is asked less and less often.
+        let lasted = lived >= self.informer.patience.first_retry;
+        if heard || lasted {
+            self.backoff.reset();
+        }
+        match watched {
+            Watched::Silent => {
+                counts.silent.one();
+                tracing::debug!(resources, "a watch was silent too long, opening another");
+                let suspect =
+                    if counts.bookmarks.get() > 0 { SUSPECT } else { SUSPECT_WITHOUT_BOOKMARKS };
+                if silent >= suspect {
+                    return Err(End::Expired(format!("{silent} watches in a row were silent")));
+                }
+            }
+            Watched::Ended if lasted => {}
+            Watched::Ended => tokio::time::sleep(self.backoff.next()).await,
+            Watched::Cut(error) => {
+                counts.watches.error.one();
+                tracing::debug!(resources, %error, "a watch was cut");
+                tokio::time::sleep(self.backoff.next()).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// So many silent watches in a row lead to a new list: versions may have started anew below ours, as after etcd was
+/// restored from a backup, and then a watch waits for what will never come.
+const SUSPECT: u32 = 2;
+/// Old API servers send no bookmarks for a resource of which nothing changed since their start.
+const SUSPECT_WITHOUT_BOOKMARKS: u32 = 12;
+
+/// How the API server says that it does not know a version yet, with the status 504.
+const TOO_LARGE: &str = "Too large resource version";
+
+/// What an ERROR event means: some the API server sends when it is busy; after all others the version is of no use.
+fn error(status: ApiStatus) -> Result<Watched, End> {
+    let busy = matches!(status.code, 429 | 503 | 504) && !status.message.contains(TOO_LARGE);
+    if !busy {
+        return Err(End::Expired(status.message));
+    }
+    Ok(Watched::Cut(RequestError::Refused {
+        code: status.code,
+        retry_after: status.details.and_then(|details| details.retry_after()),
+        reason: status.reason,
+        message: status.message,
+    }))
+}
+
+/// etcd that was restored from a backup gives lower versions than before; what changed meanwhile is unknown then.
+fn went_back(last: &str, next: &str) -> Result<(), End> {
+    match (last.parse::<u64>(), next.parse::<u64>()) {
+        (Ok(last), Ok(next)) if next < last => {
+            Err(End::Expired(format!("versions went back from {last} to {next}")))
+        }
+        _ => Ok(()),
+    }
+}
