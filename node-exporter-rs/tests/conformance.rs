@@ -31,12 +31,15 @@ const FLAGS: &[(&str, &str)] = &[
     ("collector.netclass.ignore-invalid-speed", "true"),
     ("collector.netclass.ignored-devices", "(dmz|int)"),
     ("collector.netdev.device-include", "lo"),
+    ("collector.qdisc.device-include", "(wlan0|eth0)"),
+    ("collector.qdisc.fixtures", "collector/fixtures/qdisc/"),
     ("collector.stat.softirq", "true"),
     ("collector.sysctl.include-info", "kernel.seccomp.actions_avail"),
     ("collector.sysctl.include", "fs.file-nr"),
     ("collector.sysctl.include", "fs.file-nr:total,current,max"),
     ("collector.sysctl.include", "kernel.threads-max"),
     ("collector.textfile.directory", "collector/fixtures/textfile/two_metric_files/"),
+    ("collector.wifi.fixtures", "collector/fixtures/wifi"),
 ];
 
 /// Families whose values belong to the machine and the moment: the peer's run leaves their samples out too.

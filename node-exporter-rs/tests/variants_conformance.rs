@@ -16,6 +16,10 @@ use node_exporter_rs::flags::Flags;
 use node_exporter_rs::host::Host;
 
 const LABELS: &str = "collector.ipvs.backend-labels";
+const PCI_NAMES: &[(&str, &str)] = &[
+    ("collector.pcidevice.names", "true"),
+    ("collector.pcidevice.idsfile", "collector/fixtures/pci.ids"),
+];
 
 /// A collector, its flags, and the file with what it is to give, below the data's folder or its unpacked host.
 type Variant = (&'static str, &'static [(&'static str, &'static str)], &'static str);
@@ -28,6 +32,7 @@ const VARIANTS: &[Variant] = &[
         &[(LABELS, "local_address,local_port")],
         "ip_vs_result_lbs_local_address_local_port.txt",
     ),
+    ("pcidevice", PCI_NAMES, "pcidevice-names-output.txt"),
     ("swap", &[], "swap-output.txt"),
 ];
 

@@ -87,7 +87,7 @@ fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
         let name = MetricName::sanitize(&["node_perf_", &point.subsystem, "_", &point.event]);
         (point, name)
     });
-    Ok(Box::new(Perf {
+    let mut perf = Perf {
         host: setup.host.clone(),
         chosen: flags.get(&CPUS)?,
         events: chosen_events(flags)?,
@@ -95,7 +95,12 @@ fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
         online: Vec::new(),
         counting: Vec::new(),
         traced: Vec::new(),
-    }))
+    };
+    // Counting begins now; what is not possible now is told by the first scrape.
+    if let Err(error) = perf.follow() {
+        tracing::debug!(%error, "perf does not count yet");
+    }
+    Ok(Box::new(perf))
 }
 
 /// All events of a kind, those that its flag names, or none. A name that nobody knows stops nothing, as with the peer.
@@ -134,11 +139,7 @@ struct Perf {
 
 impl Collector for Perf {
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        let cpus = self.cpus();
-        if cpus != self.online {
-            self.follow(&cpus)?;
-            self.online = cpus;
-        }
+        self.follow()?;
         if self.counting.is_empty() && self.traced.is_empty() {
             return Err(CollectError::NoData("the kernel counts none of these events here"));
         }
@@ -175,17 +176,23 @@ impl Perf {
     }
 
     /// Lets go of CPUs that went and begins to count on those that came.
-    fn follow(&mut self, cpus: &[u16]) -> Result<(), CollectError> {
-        self.counting.retain(|(_, cpu, _)| cpus.contains(cpu));
-        self.traced.retain(|(_, cpu, _)| cpus.contains(cpu));
-        let new: Vec<u16> = cpus.iter().copied().filter(|cpu| !self.online.contains(cpu)).collect();
+    fn follow(&mut self) -> Result<(), CollectError> {
+        let cpus = self.cpus();
+        if cpus == self.online {
+            return Ok(());
+        }
+        // Also what an attempt left that did not come to its end.
+        let stays = |cpu: &u16| cpus.contains(cpu) && self.online.contains(cpu);
+        self.counting.retain(|(_, cpu, _)| stays(cpu));
+        self.traced.retain(|(_, cpu, _)| stays(cpu));
+        let new: Vec<u16> = cpus.iter().copied().filter(|cpu| !stays(cpu)).collect();
         let each = self.events.len() + self.tracepoints.len();
         if self.counting.len() + self.traced.len() + new.len() * each > MOST {
             return Err(too_many());
         }
         let points = self.tracepoints.iter().map(|(point, _)| tracepoint_id(&self.host, point));
         let points = points.collect::<Result<Vec<u64>, _>>()?;
-        for &cpu in &new {
+        for cpu in new {
             for (place, event) in self.events.iter().enumerate() {
                 let opened = opened(event.source.number(), event.config, cpu)?;
                 self.counting.extend(opened.map(|counting| (place, cpu, counting)));
@@ -195,6 +202,7 @@ impl Perf {
                 self.traced.extend(opened.map(|counting| (place, cpu, counting)));
             }
         }
+        self.online = cpus;
         Ok(())
     }
 }
