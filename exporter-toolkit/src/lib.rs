@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of hosts, clusters or Consul.
 
+pub mod base64;
 pub mod crew;
 pub mod exposition;
 pub mod family;

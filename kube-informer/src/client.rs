@@ -32,7 +32,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(65);
 /// Credentials are read anew no more often, exec plugins included.
 const REBUILD_INTERVAL: Duration = Duration::from_secs(30);
 /// How long an exec plugin may run.
-const REBUILD_TIMEOUT: Duration = Duration::from_secs(60);
+const REBUILD_TIMEOUT: Duration = Duration::from_mins(1);
 /// A Status of the API has a few hundred bytes.
 const STATUS_LIMIT: usize = 64 << 10;
 

@@ -22,7 +22,7 @@ use wire::{GroupVersion, Listed};
 /// No answer is asked for again before it is this old.
 const FRESH: Duration = Duration::from_secs(30);
 /// Versions change with an upgrade only.
-const VERSION_FRESH: Duration = Duration::from_secs(600);
+const VERSION_FRESH: Duration = Duration::from_mins(10);
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// A cluster with a thousand custom resources answers some MB.
 const LIMIT: usize = 64 << 20;

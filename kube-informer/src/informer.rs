@@ -111,10 +111,10 @@ impl Default for Patience {
             answer: Duration::from_secs(65),
             streaming: Duration::from_secs(30),
             silence: Duration::from_secs(150),
-            watch: Duration::from_secs(300),
+            watch: Duration::from_mins(5),
             absent: Duration::from_secs(30),
             first_retry: Duration::from_secs(1),
-            last_retry: Duration::from_secs(60),
+            last_retry: Duration::from_mins(1),
         }
     }
 }
@@ -215,7 +215,7 @@ impl<H: Handler> Run<'_, H> {
         }
         match end {
             End::NoStreaming(why) => {
-                tracing::debug!(resources, why, "no streaming list, asking for pages")
+                tracing::debug!(resources, why, "no streaming list, asking for pages");
             }
             End::NoColumn(column) => {
                 tracing::warn!(
@@ -257,7 +257,7 @@ impl<H: Handler> Run<'_, H> {
             Status::Following => tracing::info!(resources, "following again"),
             Status::NotServed { .. } => tracing::info!(resources, "not served by this API server"),
             Status::Forbidden { .. } | Status::Failing { .. } => {
-                tracing::warn!(resources, "{status}")
+                tracing::warn!(resources, "{status}");
             }
         }
         if same && status == Status::Following {

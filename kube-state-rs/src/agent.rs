@@ -13,18 +13,21 @@ use kube_informer::{Client, RequestError, Status};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::group::{Group, Part};
+use crate::group::{Families, Group, Part};
 
 /// The resources that are answered now; replaced as a whole when settings or shards change.
 #[derive(Default)]
-pub struct Shown(Mutex<Arc<Vec<Group>>>);
+pub struct Shown(Mutex<Groups>);
+
+/// What is answered, in its order.
+pub type Groups = Arc<[Arc<Group>]>;
 
 impl Shown {
-    pub fn get(&self) -> Arc<Vec<Group>> {
+    pub fn get(&self) -> Groups {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn set(&self, groups: Arc<Vec<Group>>) {
+    pub fn set(&self, groups: Groups) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = groups;
     }
 
@@ -83,10 +86,11 @@ impl Source for Agent {
         let start = Instant::now();
         let wanted = Wanted::of(&request.query);
         let groups = self.shown.get();
-        let mut members = Vec::new();
-        for group in groups.iter().filter(|group| wanted.holds(&group.resource)) {
-            group.answer(request.format, &mut members).await;
+        let mut families = Families::default();
+        for group in groups.iter().filter(|group| wanted.holds(group)) {
+            group.answer(request.format, &mut families).await;
         }
+        let mut members: Vec<Member> = families.into_members().collect();
         if request.format == Format::OpenMetrics {
             members.extend(self.end.clone());
         }
@@ -161,14 +165,14 @@ impl<'q> Wanted<'q> {
         wanted
     }
 
-    fn holds(&self, resource: &str) -> bool {
-        let named = self.only.as_ref().is_none_or(|only| only.contains(resource));
-        named && !self.without.contains(resource)
+    fn holds(&self, group: &Group) -> bool {
+        let is_in = |names: &HashSet<&str>| names.iter().any(|name| group.is(name));
+        self.only.as_ref().is_none_or(is_in) && !is_in(&self.without)
     }
 }
 
 /// A table of the resources and how they stand.
-pub fn describe(groups: &[Group], page: &mut Landing) {
+pub fn describe(groups: &[Arc<Group>], page: &mut Landing) {
     let columns =
         ["Resource", "Namespace", "State", "Objects", "Bytes", "Last list", "Last event", "Why"];
     let table = page.table("Resources", &columns);
@@ -214,20 +218,28 @@ fn ago(at: Option<std::time::Duration>) -> String {
 mod tests {
     use super::*;
 
+    fn holds(query: &[(&str, &str)], resource: &str) -> bool {
+        let query: Vec<(String, String)> =
+            query.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let group = Group::new(resource.to_owned(), &[], Vec::new()).unwrap();
+        Wanted::of(&query).holds(&group)
+    }
+
     #[test]
     fn a_scrape_asks_for_some_resources_and_not_for_others() {
-        let query = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
-        };
-        let all = query(&[]);
-        assert!(Wanted::of(&all).holds("pods"));
-        let some = query(&[("resources", "pods, nodes"), ("resources", "secrets"), ("x", "y")]);
-        let wanted = Wanted::of(&some);
-        assert!(["pods", "nodes", "secrets"].iter().all(|name| wanted.holds(name)));
-        assert!(!wanted.holds("jobs"));
-        let both = query(&[("resources", "pods,jobs"), ("exclude_resources", "pods")]);
-        let wanted = Wanted::of(&both);
-        assert!(wanted.holds("jobs") && !wanted.holds("pods"));
-        assert!(!Wanted::of(&query(&[("resources", "")])).holds("pods"));
+        assert!(holds(&[], "pods"));
+        let some = [("resources", "pods, nodes"), ("resources", "secrets"), ("x", "y")];
+        assert!(["pods", "nodes", "secrets"].iter().all(|name| holds(&some, name)));
+        assert!(!holds(&some, "jobs"));
+        let both = [("resources", "pods,jobs"), ("exclude_resources", "pods")];
+        assert!(holds(&both, "jobs") && !holds(&both, "pods"));
+        assert!(!holds(&[("resources", "")], "pods"));
+    }
+
+    #[test]
+    fn custom_resources_are_asked_for_by_their_plural_too() {
+        assert!(holds(&[("resources", "widgets")], "widgets.v1.example.com"));
+        assert!(holds(&[("resources", "widgets.v1.example.com")], "widgets.v1.example.com"));
+        assert!(!holds(&[("exclude_resources", "widgets")], "widgets.v1.example.com"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube_informer::{Cluster, Gvr, Informer, Selection, View};
+use kube_informer::{Cluster, Gvr, Informer, Resource, Selection, View};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -15,25 +15,43 @@ use crate::store::Store;
 
 /// Informers that run until this is dropped, and the groups that they fill.
 pub struct Fleet {
-    pub groups: Arc<Vec<Group>>,
+    pub groups: Vec<Arc<Group>>,
     progress: Arc<Notify>,
     _informers: JoinSet<()>,
 }
 
 impl Fleet {
-    /// Starts an informer for each resource, or for each of its namespaces where some are named.
-    pub fn start(cluster: &Cluster, settings: &Settings, shard: Shard) -> Result<Self, PackError> {
-        let mut crew =
-            Crew { cluster, settings, shard, progress: Arc::default(), informers: JoinSet::new() };
-        let groups = settings.built_ins();
-        let groups = groups.into_iter().map(|built_in| crew.built_in(built_in));
-        let groups: Vec<Group> = groups.collect::<Result<_, _>>()?;
-        Ok(Self { groups: Arc::new(groups), progress: crew.progress, _informers: crew.informers })
+    /// Follows the built-in resources: an informer for each, or for each of its namespaces where some are named.
+    pub fn built_in(
+        cluster: &Cluster,
+        settings: &Settings,
+        shard: Shard,
+    ) -> Result<Self, PackError> {
+        let mut crew = Crew::new(cluster, settings, shard);
+        let built_ins = settings.built_ins().into_iter();
+        // Of a resource whose families are all filtered out nothing has to be known.
+        let given = built_ins.filter(|built_in| !built_in.families().is_empty());
+        let groups = given.map(|built_in| crew.built_in(built_in));
+        let groups = groups.collect::<Result<_, _>>()?;
+        Ok(crew.sets_out(groups))
+    }
+
+    /// Follows these custom resources.
+    pub fn custom(
+        cluster: &Cluster,
+        settings: &Settings,
+        shard: Shard,
+        resources: &[Resource],
+    ) -> Result<Self, PackError> {
+        let mut crew = Crew::new(cluster, settings, shard);
+        let groups = resources.iter().map(|resource| crew.custom(resource));
+        let groups = groups.collect::<Result<_, _>>()?;
+        Ok(crew.sets_out(groups))
     }
 
     /// Returns when everything that is served has been listed.
     pub async fn ready(&self) {
-        let waiting = |group: &Group| group.parts.iter().any(|part| !part.is_ready());
+        let waiting = |group: &Arc<Group>| group.parts.iter().any(|part| !part.is_ready());
         while self.groups.iter().any(waiting) {
             self.progress.notified().await;
         }
@@ -49,15 +67,31 @@ struct Crew<'a> {
     informers: JoinSet<()>,
 }
 
-impl Crew<'_> {
-    fn built_in(&mut self, built_in: BuiltIn) -> Result<Group, PackError> {
+impl<'a> Crew<'a> {
+    fn new(cluster: &'a Cluster, settings: &'a Settings, shard: Shard) -> Self {
+        Self { cluster, settings, shard, progress: Arc::default(), informers: JoinSet::new() }
+    }
+
+    fn sets_out(self, groups: Vec<Arc<Group>>) -> Fleet {
+        Fleet { groups, progress: self.progress, _informers: self.informers }
+    }
+
+    fn custom(&mut self, resource: &Resource) -> Result<Arc<Group>, PackError> {
+        let mut selection = Selection::of([resource.gvr.clone()]);
+        selection.field_selector = self.settings.custom_field_selector(resource);
+        let renderer = Arc::new(self.settings.custom(resource));
+        // Several versions of a resource may be followed, so the plural alone does not name it.
+        self.group(&resource.gvr.to_string(), resource.namespaced, selection, renderer)
+    }
+
+    fn built_in(&mut self, built_in: BuiltIn) -> Result<Arc<Group>, PackError> {
         let resource = built_in.resource;
         let candidates = resource.versions().iter();
         let candidates: Vec<Gvr> = candidates
             .map(|version| Gvr::new(version.group, version.version, resource.plural()))
             .collect();
         let mut selection = Selection::of(candidates);
-        selection.view = view(resource, &built_in);
+        selection.view = view(resource);
         selection.field_selector = self.settings.field_selector(resource);
         let namespaced = resource.scope() == Scope::Namespaced;
         self.group(resource.plural(), namespaced, selection, Arc::new(built_in))
@@ -70,19 +104,19 @@ impl Crew<'_> {
         namespaced: bool,
         mut selection: Selection,
         renderer: Arc<dyn Renderer>,
-    ) -> Result<Group, PackError> {
+    ) -> Result<Arc<Group>, PackError> {
         selection.use_cache = self.settings.use_cache;
         selection.object_limit = self.settings.object_limit;
-        let namespaces = match self.settings.namespaces.as_slice() {
+        let followed = match self.settings.namespaces.as_slice() {
             some if namespaced && !some.is_empty() => some.iter().cloned().map(Some).collect(),
             _ => vec![None],
         };
-        let parts = namespaces.into_iter().map(|namespace| {
+        let parts = followed.into_iter().map(|namespace| {
             let selection = Selection { namespace: namespace.clone(), ..selection.clone() };
             self.part(namespace, selection, &renderer)
         });
         let parts = parts.collect();
-        Group::new(name.to_owned(), renderer.families(), parts)
+        Group::new(name.to_owned(), renderer.families(), parts).map(Arc::new)
     }
 
     fn part(
@@ -103,10 +137,9 @@ impl Crew<'_> {
     }
 }
 
-/// How much of each object is asked for: no more than the families that are given need.
-fn view(resource: &dyn AnyResource, built_in: &BuiltIn) -> View {
+/// How much of each object is asked for.
+fn view(resource: &dyn AnyResource) -> View {
     match resource.needs() {
-        _ if built_in.families().is_empty() => View::Metadata,
         Needs::Everything => View::Full,
         Needs::Metadata => View::Metadata,
         Needs::Columns(columns) => View::Table(columns),

@@ -1,5 +1,6 @@
 //! A resource as it is answered: its families' headers and the stores that hold its objects.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_toolkit::Format;
@@ -11,7 +12,7 @@ use crate::store::Store;
 
 /// One resource, and a part for each namespace that is followed by itself.
 pub struct Group {
-    /// As `--resources` names it.
+    /// As `--resources` names it, or `PLURAL.VERSION.GROUP` of a custom resource.
     pub resource: String,
     headers: Vec<Headers>,
     pub parts: Vec<Arc<Part>>,
@@ -19,6 +20,7 @@ pub struct Group {
 
 /// A family's header lines in both formats.
 struct Headers {
+    name: String,
     text: Member,
     open_metrics: Member,
 }
@@ -86,6 +88,7 @@ impl Group {
         };
         let headers = families.iter().map(|header| {
             Ok(Headers {
+                name: header.name.clone(),
                 text: member(header, Format::Text)?,
                 open_metrics: member(header, Format::OpenMetrics)?,
             })
@@ -94,8 +97,14 @@ impl Group {
         Ok(Self { resource, headers, parts })
     }
 
-    /// Appends all families that have a sample, each as its header and its blocks.
-    pub async fn answer(&self, format: Format, out: &mut Vec<Member>) {
+    /// Whether a scrape that asks for this resource means the group; custom resources are meant by their plural too.
+    pub fn is(&self, resource: &str) -> bool {
+        let plural = self.resource.split('.').next().unwrap_or_default();
+        resource == self.resource || resource == plural
+    }
+
+    /// Adds all families that have a sample, each as its header and its blocks.
+    pub async fn answer<'g>(&'g self, format: Format, out: &mut Families<'g>) {
         let mut snapshots = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             snapshots.push(part.store.snapshot().await);
@@ -105,15 +114,35 @@ impl Group {
                 Format::Text => &headers.text,
                 Format::OpenMetrics => &headers.open_metrics,
             };
-            let start = out.len();
-            out.push(header.clone());
-            for snapshot in &snapshots {
-                out.extend(snapshot.members(family).cloned());
-            }
-            if out.len() == start + 1 {
-                out.truncate(start);
-            }
+            let blocks = snapshots.iter().flat_map(|snapshot| snapshot.members(family)).cloned();
+            out.add(&headers.name, header, blocks);
         }
+    }
+}
+
+/// The families of an answer. Several custom resources may share one, whose header comes once.
+#[derive(Default)]
+pub struct Families<'g> {
+    places: HashMap<&'g str, usize>,
+    members: Vec<Vec<Member>>,
+}
+
+impl<'g> Families<'g> {
+    fn add(&mut self, name: &'g str, header: &Member, blocks: impl Iterator<Item = Member>) {
+        let mut blocks = blocks.peekable();
+        if blocks.peek().is_none() {
+            return;
+        }
+        let place = *self.places.entry(name).or_insert(self.members.len());
+        match self.members.get_mut(place) {
+            Some(members) => members.extend(blocks),
+            None => self.members.push(std::iter::once(header.clone()).chain(blocks).collect()),
+        }
+    }
+
+    /// All members in their order.
+    pub fn into_members(self) -> impl Iterator<Item = Member> {
+        self.members.into_iter().flatten()
     }
 }
 
@@ -121,3 +150,24 @@ impl Group {
 #[derive(Debug, thiserror::Error)]
 #[error("the header of '{0}' cannot be compressed")]
 pub struct PackError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_that_two_resources_share_has_one_header() {
+        let mut packer = Packer::default();
+        let mut member = |text: &str| packer.pack(text.as_bytes()).unwrap();
+        let (header, other) = (member("# HELP a A.\n"), member("# HELP b B.\n"));
+        let blocks = [member("a 1\n"), member("b 1\n"), member("a 2\n")];
+        let mut families = Families::default();
+        families.add("a", &header, blocks[..1].iter().cloned());
+        families.add("b", &other, blocks[1..2].iter().cloned());
+        families.add("a", &header, blocks[2..].iter().cloned());
+        families.add("c", &header, std::iter::empty());
+        let members: Vec<Member> = families.into_members().collect();
+        let [first, second, third] = blocks;
+        assert_eq!(members, [header, first, third, other, second]);
+    }
+}

@@ -5,7 +5,9 @@
 
 pub mod agent;
 pub mod autoshard;
+pub mod captain;
 pub mod configured;
+pub mod custom;
 pub mod family;
 pub mod filter;
 pub mod fleet;
@@ -15,6 +17,7 @@ pub mod object;
 pub mod options;
 pub mod own;
 pub mod quantity;
+pub mod reading;
 pub mod render;
 pub mod rendered;
 pub mod resource;

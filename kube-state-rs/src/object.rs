@@ -144,6 +144,11 @@ impl Time {
         self.0.as_second() - i64::from(self.0.subsec_nanosecond() < 0)
     }
 
+    /// Reads a time in RFC 3339.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+
     /// As [`Time::seconds`], of a time that may be missing: then Go's zero time, the year 1, as the peer gives it where it
     /// does not look whether a time is there.
     pub fn seconds_of(time: Option<Self>) -> i64 {

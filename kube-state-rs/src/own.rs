@@ -132,7 +132,7 @@ fn write_shards(configured: &Configured, out: &mut Exposition) {
     out.family(&LIST_LIMIT).maybe((), configured.object_limit());
 }
 
-fn write_groups(groups: &[Group], out: &mut Exposition) {
+fn write_groups(groups: &[Arc<Group>], out: &mut Exposition) {
     write_outcomes(out.family(&LISTS), groups, |counts| &counts.lists);
     write_outcomes(out.family(&WATCHES), groups, |counts| &counts.watches);
     let mut listed = out.family(&LIST_OBJECTS);
@@ -182,7 +182,7 @@ static COUNTERS: &[(&Counter<1>, OfCounts)] = &[
 
 fn write_outcomes(
     mut family: exporter_toolkit::exposition::Samples<'_, 2>,
-    groups: &[Group],
+    groups: &[Arc<Group>],
     outcomes: fn(&Counts) -> &Outcomes,
 ) {
     for group in groups {

@@ -58,8 +58,9 @@ pub fn render(
     let standard_input = [PathBuf::from("-")];
     let files = if files.is_empty() { &standard_input } else { files };
     for file in files {
-        let documents = documents(file)?;
-        documents.into_iter().for_each(|document| sheet.take(file, document));
+        for document in documents(file)? {
+            sheet.take(file, document);
+        }
     }
     sheet.write(out)?;
     Ok(sheet.report)

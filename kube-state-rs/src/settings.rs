@@ -1,5 +1,10 @@
 //! The options, checked: what is followed and what is given of it.
 
+use std::sync::Arc;
+
+use kube_informer::Resource;
+
+use crate::custom::{Config, Custom};
 use crate::filter::{FilterError, Filters};
 use crate::options::Options;
 use crate::resource::{AnyResource, BuiltIn, Scope};
@@ -9,6 +14,7 @@ use crate::shard::Shard;
 #[derive(Clone, Debug)]
 pub struct Settings {
     filters: Filters,
+    custom: Arc<Config>,
     /// Empty: all.
     pub namespaces: Vec<String>,
     denied: Vec<String>,
@@ -43,7 +49,8 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    pub fn new(options: &Options) -> Result<Self, SettingsError> {
+    /// `custom` is what is said about custom resources.
+    pub fn new(options: &Options, custom: Config) -> Result<Self, SettingsError> {
         let shards = &options.shards;
         if shards.shard >= shards.total_shards {
             let (shard, total) = (shards.shard, shards.total_shards);
@@ -62,6 +69,7 @@ impl Settings {
         }
         Ok(Self {
             filters: Filters::new(&options.objects, &options.metrics, custom_only)?,
+            custom: Arc::new(custom),
             namespaces,
             denied,
             node: NodeChoice::new(&shards.node, shards.track_unscheduled_pods)?,
@@ -76,12 +84,31 @@ impl Settings {
         self.filters.built_ins()
     }
 
-    /// What the API server is asked to leave out of a resource.
+    /// Whether custom resources are followed, where the API server serves some that are meant.
+    pub fn has_custom(&self) -> bool {
+        self.custom.patterns().next().is_some()
+    }
+
+    /// The custom resources among `served` that are meant.
+    pub fn customs(&self, served: &[Resource]) -> Vec<Resource> {
+        let meant = |resource: &&Resource| {
+            self.custom.matches(&resource.gvr.group, &resource.gvr.version, &resource.kind)
+        };
+        served.iter().filter(meant).cloned().collect()
+    }
+
+    /// What turns objects of a custom resource into samples.
+    pub fn custom(&self, resource: &Resource) -> Custom {
+        let gvr = &resource.gvr;
+        let wants = |family: &str| self.filters.takes(family);
+        self.custom.renderer(&gvr.group, &gvr.version, &resource.kind, |header| wants(&header.name))
+    }
+
+    /// What the API server is asked to leave out of a built-in resource.
     pub fn field_selector(&self, resource: &dyn AnyResource) -> Option<String> {
         let mut terms = Vec::new();
-        if resource.scope() == Scope::Namespaced && self.namespaces.is_empty() {
-            let terms_of = |name: &String| format!("metadata.namespace!={name}");
-            terms.extend(self.denied.iter().map(terms_of));
+        if resource.scope() == Scope::Namespaced {
+            terms.extend(self.denied_namespaces());
         }
         if resource.plural() == "pods" {
             match &self.node {
@@ -91,6 +118,20 @@ impl Settings {
             }
         }
         (!terms.is_empty()).then(|| terms.join(","))
+    }
+
+    /// What the API server is asked to leave out of a custom resource.
+    pub fn custom_field_selector(&self, resource: &Resource) -> Option<String> {
+        let terms: Vec<String> =
+            if resource.namespaced { self.denied_namespaces().collect() } else { Vec::new() };
+        (!terms.is_empty()).then(|| terms.join(","))
+    }
+
+    /// Where namespaces are named, the denied ones are none of them.
+    fn denied_namespaces(&self) -> impl Iterator<Item = String> {
+        let all = self.namespaces.is_empty();
+        let denied = self.denied.iter().filter(move |_| all);
+        denied.map(|name| format!("metadata.namespace!={name}"))
     }
 }
 

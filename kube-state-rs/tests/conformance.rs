@@ -1,7 +1,8 @@
 //! The peer's own cases, an object in and its samples out, and its table of families.
 //!
 //! They run where `$CONFORMANCE_DIR`, or `../shared/conformance` beside the checkout, holds them; elsewhere they say that
-//! they are skipped. `CONFORMANCE_ONLY=pods,nodes` looks at some resources only.
+//! they are skipped. `CONFORMANCE_ONLY=pods,nodes` looks at some resources only. Of a cron job
+//! without a time zone the cases expect UTC: where the machine has another, they want `TZ=UTC`.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +20,7 @@ use kube_state_rs::family::{About, Given, Stability};
 use kube_state_rs::rendered::Rendered;
 use kube_state_rs::resource::{BuiltIn, RESOURCES, Renderer as _, find};
 use kube_state_rs::selection::{Keys, Selection};
+use kube_state_rs::shard::Shard;
 use serde::Deserialize;
 
 /// A line of `cases/index.jsonl`.
@@ -127,6 +129,20 @@ fn differences(ours: &BTreeSet<String>, theirs: &BTreeSet<String>, out: &mut Str
     }
     for line in ours.difference(theirs) {
         writeln!(out, "  surplus: {line}").unwrap();
+    }
+}
+
+#[test]
+fn an_object_is_held_by_the_shard_that_the_peer_gives_it_to() {
+    let Some(folder) = data() else { return };
+    let vectors = fs::read_to_string(folder.join("cases/sharding.tsv")).unwrap();
+    let vectors: Vec<&str> = vectors.lines().skip(1).collect();
+    assert_eq!(vectors.len(), 100);
+    for vector in vectors {
+        let [uid, total, shard] = vector.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let (total, shard): (u32, u32) = (total.parse().unwrap(), shard.parse().unwrap());
+        let holders: Vec<u32> = (0..total).filter(|&n| Shard::new(n, total).holds(uid)).collect();
+        assert_eq!(holders, [shard], "{vector}");
     }
 }
 

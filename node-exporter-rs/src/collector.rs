@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use exporter_toolkit::{Described, Exposition};
 
+use crate::filter::SHARED;
 use crate::flags::{AnyFlag, FlagError, Flags};
 use crate::host::Host;
 
@@ -85,6 +86,10 @@ impl CollectError {
     }
 }
 
+#[cfg(target_os = "linux")]
+mod fields;
+#[cfg(target_os = "linux")]
+mod pids;
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod portable;
 mod sysclass;
@@ -99,40 +104,67 @@ cfg_if::cfg_if! {
         pub mod bcachefs;
         pub mod bonding;
         pub mod btrfs;
+        pub mod buddyinfo;
+        pub mod cgroups;
         pub mod conntrack;
         pub mod cpu;
+        pub mod cpu_vulnerabilities;
         pub mod cpufreq;
         pub mod diskstats;
         pub mod dmi;
         pub mod dmmultipath;
+        pub mod drbd;
+        pub mod drm;
         pub mod edac;
         pub mod entropy;
+        pub mod ethtool;
         pub mod fibrechannel;
         pub mod filefd;
         pub mod filesystem;
         pub mod hwmon;
         pub mod infiniband;
+        pub mod interrupts;
         pub mod ipvs;
         pub mod kernel_hung;
+        pub mod ksmd;
+        pub mod lnstat;
         pub mod loadavg;
+        pub mod logind;
         pub mod mdadm;
         pub mod meminfo;
+        pub mod meminfo_numa;
+        pub mod mountstats;
         pub mod netclass;
         pub mod netdev;
         pub mod netstat;
+        pub mod network_route;
         pub mod nfs;
         pub mod nfsd;
+        pub mod ntp;
         pub mod nvme;
+        pub mod nvmesubsystem;
         pub mod os;
+        pub mod pcidevice;
+        pub mod perf;
         pub mod powersupplyclass;
         pub mod pressure;
+        pub mod processes;
+        pub mod qdisc;
         pub mod rapl;
+        pub mod runit;
         pub mod schedstat;
         pub mod selinux;
+        pub mod slabinfo;
         pub mod sockstat;
+        pub mod softirqs;
         pub mod softnet;
         pub mod stat;
+        pub mod supervisord;
+        pub mod swap;
+        pub mod sysctl;
+        pub mod systemd;
         pub mod tapestats;
+        pub mod tcpstat;
         pub mod textfile;
         pub mod thermal_zone;
         pub mod time;
@@ -141,8 +173,11 @@ cfg_if::cfg_if! {
         pub mod uname;
         pub mod vmstat;
         pub mod watchdog;
+        pub mod wifi;
+        pub mod xfrm;
         pub mod xfs;
         pub mod zfs;
+        pub mod zoneinfo;
 
         /// Every collector, in the order of its name.
         pub static COLLECTORS: &[&Spec] = &[
@@ -151,40 +186,67 @@ cfg_if::cfg_if! {
             &bcachefs::SPEC,
             &bonding::SPEC,
             &btrfs::SPEC,
+            &buddyinfo::SPEC,
+            &cgroups::SPEC,
             &conntrack::SPEC,
             &cpu::SPEC,
+            &cpu_vulnerabilities::SPEC,
             &cpufreq::SPEC,
             &diskstats::SPEC,
             &dmi::SPEC,
             &dmmultipath::SPEC,
+            &drbd::SPEC,
+            &drm::SPEC,
             &edac::SPEC,
             &entropy::SPEC,
+            &ethtool::SPEC,
             &fibrechannel::SPEC,
             &filefd::SPEC,
             &filesystem::SPEC,
             &hwmon::SPEC,
             &infiniband::SPEC,
+            &interrupts::SPEC,
             &ipvs::SPEC,
             &kernel_hung::SPEC,
+            &ksmd::SPEC,
+            &lnstat::SPEC,
             &loadavg::SPEC,
+            &logind::SPEC,
             &mdadm::SPEC,
             &meminfo::SPEC,
+            &meminfo_numa::SPEC,
+            &mountstats::SPEC,
             &netclass::SPEC,
             &netdev::SPEC,
             &netstat::SPEC,
+            &network_route::SPEC,
             &nfs::SPEC,
             &nfsd::SPEC,
+            &ntp::SPEC,
             &nvme::SPEC,
+            &nvmesubsystem::SPEC,
             &os::SPEC,
+            &pcidevice::SPEC,
+            &perf::SPEC,
             &powersupplyclass::SPEC,
             &pressure::SPEC,
+            &processes::SPEC,
+            &qdisc::SPEC,
             &rapl::SPEC,
+            &runit::SPEC,
             &schedstat::SPEC,
             &selinux::SPEC,
+            &slabinfo::SPEC,
             &sockstat::SPEC,
+            &softirqs::SPEC,
             &softnet::SPEC,
             &stat::SPEC,
+            &supervisord::SPEC,
+            &swap::SPEC,
+            &sysctl::SPEC,
+            &systemd::SPEC,
             &tapestats::SPEC,
+            &tcpstat::SPEC,
             &textfile::SPEC,
             &thermal_zone::SPEC,
             &time::SPEC,
@@ -193,12 +255,20 @@ cfg_if::cfg_if! {
             &uname::SPEC,
             &vmstat::SPEC,
             &watchdog::SPEC,
+            &wifi::SPEC,
+            &xfrm::SPEC,
             &xfs::SPEC,
             &zfs::SPEC,
+            &zoneinfo::SPEC,
         ];
     } else {
         pub use portable::PORTABLE as COLLECTORS;
     }
+}
+
+/// Every flag of the collectors, and those that several share.
+pub fn flags() -> impl Iterator<Item = &'static dyn AnyFlag> {
+    COLLECTORS.iter().flat_map(|spec| spec.flags).chain(SHARED).copied()
 }
 
 #[cfg(test)]
@@ -212,9 +282,37 @@ mod tests {
         for spec in COLLECTORS {
             for flag in spec.flags {
                 let stem = format!("collector.{}", spec.name);
-                assert!(flag.check(flag.default()).is_ok(), "{}", flag.name());
+                // A flag that may be repeated may also be given not once.
+                let none = flag.repeats() && flag.default().is_empty();
+                assert!(none || flag.check(flag.default()).is_ok(), "{}", flag.name());
                 assert!(flag.name().starts_with("collector."), "{stem}: {}", flag.name());
             }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn one_flag_chooses_the_devices_of_all_network_collectors() {
+        let dev = "h\nh\neth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nveth1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+        let arp = "IP address\n192.0.2.1 0x1 0x2 02::1 * eth0\n192.0.2.2 0x1 0x2 02::2 * veth1\n";
+        let folder = testing::tree(&[
+            ("proc/net/dev", dev),
+            ("proc/net/arp", arp),
+            ("sys/class/net/eth0/mtu", "1500\n"),
+            ("sys/class/net/veth1/mtu", "1500\n"),
+        ]);
+        let files = [("collector.netdev.netlink", "false"), ("collector.arp.netlink", "false")];
+        for (flag, pattern) in [("device-exclude", "^veth"), ("device-include", "^eth0$")] {
+            let flag = format!("collector.network.{flag}");
+            let flags = [files[0], files[1], (flag.as_str(), pattern)];
+            for spec in [&arp::SPEC, &netclass::SPEC, &netdev::SPEC] {
+                let (samples, _) = testing::collect(spec, folder.path(), &flags);
+                let of = |device| samples.iter().filter(|line| line.contains(device)).count();
+                assert!(of("\"eth0\"") > 0 && of("\"veth1\"") == 0, "{flag}: {samples:?}");
+            }
+            let (samples, result) = testing::collect(&network_route::SPEC, folder.path(), &flags);
+            assert!(samples.iter().all(|line| line.contains("eth0")) || flag.ends_with("exclude"));
+            assert!(result.is_ok());
         }
     }
 

@@ -1,8 +1,20 @@
 //! Which devices a collector leaves out, by an include or an exclude pattern.
 
+use crate::flags::{AnyFlag, Flag, FlagError, Flags};
 use crate::pattern::Pattern;
 
-use crate::flags::{Flag, FlagError, Flags};
+static NETWORK_INCLUDE: PatternFlag = Flag::new(
+    "collector.network.device-include",
+    "",
+    "Interfaces that every collector of network devices reports, as a pattern; a collector's own flag goes before it.",
+);
+static NETWORK_EXCLUDE: PatternFlag = Flag::new(
+    "collector.network.device-exclude",
+    "",
+    "Interfaces that every collector of network devices leaves out, as a pattern; a collector's own flag goes before it.",
+);
+/// Flags of no single collector.
+pub static SHARED: &[&dyn AnyFlag] = &[&NETWORK_INCLUDE, &NETWORK_EXCLUDE];
 
 /// Unanchored patterns, as the peer has them.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +37,34 @@ impl Filter {
         let include = flags.get(include)?;
         let exclude = if include.is_some() { None } else { flags.get(exclude)? };
         Ok(Self { include, exclude })
+    }
+
+    /// The filter that all collectors of network devices share, for one without flags of its own.
+    pub fn from_network_flags(flags: &Flags) -> Result<Self, FlagError> {
+        Self::from_flags(flags, &NETWORK_INCLUDE, &NETWORK_EXCLUDE)
+    }
+
+    /// As [`Filter::from_flags`], for a collector of network devices: where neither of its flags is given, those that all
+    /// such collectors share put its defaults out of force.
+    pub fn from_device_flags(
+        flags: &Flags,
+        include: &PatternFlag,
+        exclude: &PatternFlag,
+    ) -> Result<Self, FlagError> {
+        if flags.given(include) || flags.given(exclude) || !Self::is_shared(flags) {
+            return Self::from_flags(flags, include, exclude);
+        }
+        Self::from_network_flags(flags)
+    }
+
+    /// True where a flag is given that all collectors of network devices share.
+    pub fn is_shared(flags: &Flags) -> bool {
+        flags.given(&NETWORK_INCLUDE) || flags.given(&NETWORK_EXCLUDE)
+    }
+
+    /// Leaves out what the pattern matches.
+    pub fn excluding(pattern: Pattern) -> Self {
+        Self { include: None, exclude: Some(pattern) }
     }
 
     /// Reads both flags of a collector whose peer takes them together: a name must then pass both.
@@ -61,5 +101,19 @@ mod tests {
         let only = filter(&[("include", "eth0$")]);
         assert!(!only.ignores("veth0"));
         assert!(only.ignores("lo"));
+    }
+
+    #[test]
+    fn a_shared_flag_holds_where_no_own_one_is_given() {
+        let filter = |given: &[(&str, &str)]| {
+            Filter::from_device_flags(&Flags::of(given), &INCLUDE, &EXCLUDE).unwrap()
+        };
+        let shared = ("collector.network.device-include", "^(veth0|eth0)$");
+        assert!(filter(&[]).ignores("veth0"));
+        assert!(!filter(&[shared]).ignores("veth0") && filter(&[shared]).ignores("eth1"));
+        let own = filter(&[shared, ("exclude", "^eth0$")]);
+        assert!(own.ignores("eth0") && !own.ignores("eth1"));
+        let both = [shared, ("collector.network.device-exclude", "x")];
+        assert!(Filter::from_network_flags(&Flags::of(&both)).is_err());
     }
 }

@@ -4,9 +4,13 @@
 
 pub mod agent;
 pub mod collector;
+#[cfg(target_os = "linux")]
+pub mod dbus;
 pub mod filter;
 pub mod flags;
 pub mod host;
+#[cfg(target_os = "linux")]
+pub mod json;
 #[cfg(target_os = "linux")]
 pub mod netlink;
 pub mod options;

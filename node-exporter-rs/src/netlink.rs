@@ -1,11 +1,15 @@
-//! A small synchronous client of netlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses and neighbours.
+//! A small synchronous client of netlink (linux/rtnetlink.h, RFC 3549): dumps of links, addresses, neighbours, routes,
+//! queueing disciplines, TCP sockets and what generic netlink knows of Ethernet and wireless devices.
 //!
 //! One request brings what would be a file read per interface. The socket and the memory stay from dump to dump, and
 //! messages are handed out borrowed, so a dump allocates nothing.
 
 mod device;
 mod ethtool;
+mod generic;
 mod message;
+mod route;
+pub mod wireless;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::netdevice::index_to_name_inlined;
-use rustix::net::netlink::{GENERIC, SocketAddrNetlink};
+use rustix::net::netlink::{GENERIC, SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -21,8 +25,11 @@ pub use device::{DeviceName, DeviceNames};
 pub use ethtool::{LinkMode, LinkModes};
 #[cfg(test)]
 pub(crate) use message::attribute_bytes;
-pub use message::{Address, Attributes, LINK_STATS64_LEN, Link, LinkStats, Neighbour, attribute};
+pub use message::{
+    Address, Attributes, LINK_STATS64_LEN, Link, LinkStats, Neighbour, attribute, u32_at, u32_of,
+};
 use message::{Fate, Messages};
+pub use route::{Hop, Route};
 
 /// The kernel makes the parts of a dump as large as the memory that it has seen offered, from some 4 KiB up to 32 KiB
 /// (`netlink_recvmsg`). A few devices fit into the first; who has more offers more from the next dump on.
@@ -67,6 +74,29 @@ impl Request {
         Self::new(message::GET_NEIGHBOUR, &body)
     }
 
+    /// The routes of every table and every family (`RTM_GETROUTE`).
+    pub fn routes() -> Self {
+        Self::new(message::GET_ROUTE, &[0; 12])
+    }
+
+    /// The queueing disciplines of all interfaces (`RTM_GETQDISC`).
+    pub fn qdiscs() -> Self {
+        Self::new(message::GET_QDISC, &[0; 20])
+    }
+
+    /// The TCP sockets of IPv4 or of IPv6 in any state, without details (`struct inet_diag_req_v2`): for a client of
+    /// [`Client::sockets`].
+    pub fn tcp_sockets(version_six: bool) -> Self {
+        const TCP: u8 = 6;
+        const ALL_STATES: u32 = 0xfff;
+        let mut body = [0; 56];
+        body[0] = if version_six { message::AF_INET6 } else { message::AF_INET };
+        body[1] = TCP;
+        body[4..8].copy_from_slice(&ALL_STATES.to_ne_bytes());
+        Self::new(message::GET_SOCKETS, &body)
+    }
+
+    /// `body` is at most 56 bytes long.
     fn new(kind: u16, body: &[u8]) -> Self {
         let mut bytes = [0; message::LONGEST_REQUEST];
         let len = message::write_request(kind, body, &mut bytes);
@@ -114,6 +144,11 @@ impl Client {
     /// A socket of generic netlink.
     pub(crate) fn generic() -> Self {
         Self { protocol: Some(GENERIC), ..Self::default() }
+    }
+
+    /// A socket that lists the sockets of the network namespace (`sock_diag(7)`).
+    pub fn sockets() -> Self {
+        Self { protocol: Some(SOCK_DIAG), ..Self::default() }
     }
 
     /// Hands out a whole, consistent dump: one that a change interrupts (`NLM_F_DUMP_INTR`) is begun anew.

@@ -9,7 +9,7 @@ use exporter_toolkit::log::LogOptions;
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
-use crate::collector::{COLLECTORS, Setup, Spec};
+use crate::collector::{self, COLLECTORS, Setup, Spec};
 use crate::flags::{AnyFlag, Flags};
 use crate::host::Host;
 
@@ -82,8 +82,8 @@ impl Given {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Given, clap::Error> {
     let (options, matches) = exporter_toolkit::options::parse::<Options>(command(), PREFIX, args)?;
     let mut flags = Flags::default();
-    for flag in COLLECTORS.iter().flat_map(|spec| spec.flags) {
-        take(*flag, &matches, &mut flags);
+    for flag in collector::flags() {
+        take(flag, &matches, &mut flags);
     }
     let runs = |spec: &&&Spec| runs(spec, options.disable_defaults, &matches);
     let enabled: Vec<&Spec> = COLLECTORS.iter().filter(runs).copied().collect();
@@ -97,7 +97,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Given, clap::Er
 /// The command without the options that [`Options`] declares.
 fn command() -> Command {
     let collectors = COLLECTORS.iter().map(|spec| switch(spec));
-    let flags = COLLECTORS.iter().flat_map(|spec| spec.flags).map(|flag| argument(*flag));
+    let flags = collector::flags().map(argument);
     Command::new("node-exporter-rs")
         .about("Host metrics from /proc and /sys for Prometheus. A drop-in for node_exporter: same metrics, same flags.")
         .version(BUILD.to_string())

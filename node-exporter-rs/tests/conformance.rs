@@ -32,6 +32,10 @@ const FLAGS: &[(&str, &str)] = &[
     ("collector.netclass.ignored-devices", "(dmz|int)"),
     ("collector.netdev.device-include", "lo"),
     ("collector.stat.softirq", "true"),
+    ("collector.sysctl.include-info", "kernel.seccomp.actions_avail"),
+    ("collector.sysctl.include", "fs.file-nr"),
+    ("collector.sysctl.include", "fs.file-nr:total,current,max"),
+    ("collector.sysctl.include", "kernel.threads-max"),
     ("collector.textfile.directory", "collector/fixtures/textfile/two_metric_files/"),
 ];
 

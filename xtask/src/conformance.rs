@@ -2,6 +2,7 @@
 
 mod flags;
 mod judge;
+mod variants;
 
 use std::process::Command;
 
@@ -28,11 +29,15 @@ pub(crate) fn run() -> Result<()> {
     let agent = Agent::start_at(agent::local(free_port()?), command)?;
     let got = agent.scrape("/metrics")?;
     let verdict = judge::judge(&index, &expected, &got, |collector| known.contains(collector));
-    print!("{}", columns(&verdict.rows(), &[1, 3]));
-    for problem in &verdict.problems {
+    let variants = variants::run(&program, &data, folder.path())?;
+    for verdict in [&verdict, &variants] {
+        println!("{}", columns(&verdict.rows(), &[1, 3]));
+    }
+    let problems: Vec<_> = verdict.problems.iter().chain(&variants.problems).collect();
+    for problem in &problems {
         println!("{problem}");
     }
-    match verdict.problems.len() {
+    match problems.len() {
         0 => Ok(()),
         count => bail!("{count} problems"),
     }

@@ -1,7 +1,5 @@
 //! Basic auth (RFC 7617) against bcrypt hashes, off the reactor and one at a time.
 
-mod base64;
-
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +9,7 @@ use rustls::crypto::ring;
 use tokio::sync::Semaphore;
 
 use super::config::Secret;
+use crate::base64;
 
 /// Outcomes that are remembered, of each kind.
 const REMEMBERED: usize = 100;

@@ -74,7 +74,7 @@ impl Access {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<(kube::Config, bool), ConnectError> {
         if let Some(file) = &self.kubeconfig {
-            return self.from_kubeconfig(file).await;
+            return self.kubeconfig(file).await;
         }
         let service =
             (environment("KUBERNETES_SERVICE_HOST"), environment("KUBERNETES_SERVICE_PORT"));
@@ -85,7 +85,7 @@ impl Access {
         Ok((kube::Config::new(parse_url(url, "http")?), false))
     }
 
-    async fn from_kubeconfig(&self, file: &Path) -> Result<(kube::Config, bool), ConnectError> {
+    async fn kubeconfig(&self, file: &Path) -> Result<(kube::Config, bool), ConnectError> {
         let wrong = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
             file: file.to_owned(),
             problem: super::error::chain(&error),
@@ -135,7 +135,7 @@ fn in_cluster(host: &str, port: &str, account: &Path) -> Result<kube::Config, Co
         tracing::warn!(file = %authority.display(), "no authority beside the token: trusting the host's");
     }
     config.auth_info.token_file = Some(account.join("token").display().to_string());
-    if let Some(namespace) = super::token::read(&account.join("namespace")).ok() {
+    if let Ok(namespace) = super::token::read(&account.join("namespace")) {
         config.default_namespace = namespace;
     }
     Ok(config)

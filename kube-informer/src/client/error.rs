@@ -75,9 +75,10 @@ impl RequestError {
     /// From the body of an answer that is no success: a Status of the API, or whatever a proxy on the way says.
     pub(crate) fn refused(code: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let status: ApiStatus = serde_json::from_slice(body).unwrap_or_default();
-        let message = match status.message.is_empty() {
-            false => status.message,
-            true => String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body)).trim().to_owned(),
+        let message = if status.message.is_empty() {
+            String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body)).trim().to_owned()
+        } else {
+            status.message
         };
         let retry_after = retry_after.or_else(|| status.details?.retry_after());
         Self::Refused { code, reason: status.reason, message, retry_after }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::{Gvr, Resource};
 
@@ -13,22 +13,39 @@ pub(crate) const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=
 
 /// What `/version` tells.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "VersionInfo")]
 pub struct Version {
-    #[serde(deserialize_with = "leading_number")]
+    /// 0 where the server tells no version at all.
     pub major: u32,
     /// Without the `+` that some vendors append.
-    #[serde(deserialize_with = "leading_number")]
     pub minor: u32,
-    /// Such as `v1.20.2`.
-    #[serde(default)]
-    pub git_version: String,
+    /// In the server's own words, such as `v1.20.2`.
+    pub release: String,
 }
 
-fn leading_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let text = Cow::<'de, str>::deserialize(deserializer)?;
-    let digits = text.split(|character: char| !character.is_ascii_digit()).next();
-    digits.unwrap_or_default().parse().map_err(serde::de::Error::custom)
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct VersionInfo {
+    major: String,
+    minor: String,
+    git_version: String,
+}
+
+impl From<VersionInfo> for Version {
+    fn from(info: VersionInfo) -> Self {
+        // Some distributions build without the first two.
+        let mut git = info.git_version.trim_start_matches('v').split('.');
+        let (git_major, git_minor) = (git.next().and_then(number), git.next().and_then(number));
+        Self {
+            major: number(&info.major).or(git_major).unwrap_or_default(),
+            minor: number(&info.minor).or(git_minor).unwrap_or_default(),
+            release: info.git_version,
+        }
+    }
+}
+
+fn number(text: &str) -> Option<u32> {
+    text.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// A version of a group of the API.

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 /// No API server is left alone longer, whatever it asks for.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 #[derive(Debug)]
 pub(crate) struct Backoff {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     const FIRST: Duration = Duration::from_secs(1);
-    const LAST: Duration = Duration::from_secs(60);
+    const LAST: Duration = Duration::from_mins(1);
 
     #[test]
     fn waits_double_up_to_the_last_and_start_anew_after_success() {

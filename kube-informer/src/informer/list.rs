@@ -53,11 +53,9 @@ impl<H: Handler> Run<'_, H> {
         let cluster = &self.informer.cluster;
         self.informer.selection.object_limit.is_none()
             && cluster.lists.may_stream(&resource.gvr.group)
-            && cluster
-                .discovery
-                .version()
-                .await
-                .is_none_or(|version| (version.major, version.minor) >= STREAMING_SINCE)
+            && cluster.discovery.version().await.is_none_or(|version| {
+                version.major == 0 || (version.major, version.minor) >= STREAMING_SINCE
+            })
     }
 
     /// A watch whose first events are all objects there are; the bookmark that says so ends the list.

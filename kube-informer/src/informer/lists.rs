@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 /// An API server may be upgraded: one that refused streaming lists is asked again after this time.
-const REMEMBERED: Duration = Duration::from_secs(3600);
+const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// Shared by all informers: a list takes much of the API server and of our memory, so few are made at once.
 #[derive(Clone, Debug)]

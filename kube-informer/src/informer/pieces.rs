@@ -169,8 +169,9 @@ impl Splitter {
     /// Acts on a byte that stands between values, and leaves the first byte of a value where it is.
     fn between(&mut self, byte: u8) -> Result<(), NoList> {
         let (place, passed) = match (self.place, byte) {
-            (Place::Before, b'{') => (Place::BeforeName, 1),
-            (Place::BeforeName, b',') => (Place::BeforeName, 1),
+            (Place::Before, b'{') | (Place::BeforeName, b',') | (Place::BeforeItem, b']') => {
+                (Place::BeforeName, 1)
+            }
             (Place::BeforeName, b'"') => (Place::Name, 0),
             (Place::BeforeName, b'}') => (Place::After, 1),
             (Place::Colon, b':') => (Place::BeforeValue, 1),
@@ -179,7 +180,6 @@ impl Splitter {
             }
             (Place::BeforeValue, _) => (Place::Value, 0),
             (Place::BeforeItem, b',') => (Place::BeforeItem, 1),
-            (Place::BeforeItem, b']') => (Place::BeforeName, 1),
             (Place::BeforeItem, b'{') => (Place::Item, 0),
             (Place::Before, _) => return Err(NoList("it is no JSON object")),
             (Place::BeforeItem, _) => return Err(NoList("an item is no object")),
@@ -206,7 +206,7 @@ impl Splitter {
         match (self.place, text) {
             (Place::Name, Text::Whole(name)) if name.len() <= KEY_LIMIT => {
                 let name = std::str::from_utf8(&name).map_err(|_| NoList("a name is no UTF-8"))?;
-                self.name = name.trim_matches('"').to_owned();
+                name.trim_matches('"').clone_into(&mut self.name);
                 self.place = Place::Colon;
                 Ok(None)
             }

@@ -167,7 +167,7 @@ mod tests {
     fn a_streaming_list_is_a_watch_with_initial_events() {
         let all = Selection::of([pods().gvr]);
         assert_eq!(
-            streaming(&pods(), &all, View::Table(&[]), Duration::from_secs(300)),
+            streaming(&pods(), &all, View::Table(&[]), Duration::from_mins(5)),
             "/api/v1/pods?includeObject=Metadata&watch=true&allowWatchBookmarks=true&timeoutSeconds=300\
              &sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
         );

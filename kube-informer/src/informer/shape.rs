@@ -63,6 +63,12 @@ impl Shape {
         Ok(rows.and_then(|rows| rows.first().map(|row| row.get())))
     }
 
+    /// The object of a bookmark: itself, or the one in the only row of a table.
+    pub(crate) fn bookmark<'a>(&mut self, object: &'a str) -> Result<&'a str, End> {
+        let row = self.event(object)?;
+        Ok(row.and_then(|row| json::member(row, "object")).unwrap_or(object))
+    }
+
     /// The text of an object: `item` itself, or what a row of a table makes.
     pub(crate) fn object<'a>(&'a mut self, item: &'a str) -> Result<&'a str, Problem> {
         let (View::Table(wanted), Some(columns)) = (self.view, &self.columns) else {
@@ -116,6 +122,18 @@ mod tests {
         assert_eq!(shape.event(&later).unwrap(), Some(ROW));
         assert_eq!(shape.object(ROW).unwrap(), OBJECT);
         assert_eq!(shape.event(r#"{"kind":"Table","rows":[]}"#).unwrap(), None);
+    }
+
+    #[test]
+    fn a_bookmark_is_in_the_row_of_a_table_or_stands_alone() {
+        let mut shape = Shape::new(TYPE);
+        let table = r#"{"kind":"Table","metadata":{"resourceVersion":"7"},"columnDefinitions":null,
+            "rows":[{"cells":["",""],"object":{"metadata":{"resourceVersion":"7","annotations":{}}}}]}"#;
+        let expected = r#"{"metadata":{"resourceVersion":"7","annotations":{}}}"#;
+        assert_eq!(shape.bookmark(table).unwrap(), expected);
+        let empty = r#"{"kind":"Table","metadata":{"resourceVersion":"7"},"rows":[]}"#;
+        assert_eq!(shape.bookmark(empty).unwrap(), empty);
+        assert_eq!(Shape::new(View::Metadata).bookmark(expected).unwrap(), expected);
     }
 
     #[test]

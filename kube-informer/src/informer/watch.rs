@@ -187,7 +187,8 @@ impl<H: Handler> Run<'_, H> {
             r#""ADDED""# | r#""MODIFIED""# => Change::Applied,
             r#""DELETED""# => Change::Deleted,
             r#""BOOKMARK""# => {
-                return Ok(Bookmark::of(object).map_or(Event::Unknown, Event::Bookmark));
+                let bookmark = Bookmark::of(self.shape.bookmark(object)?);
+                return Ok(bookmark.map_or(Event::Unknown, Event::Bookmark));
             }
             r#""ERROR""# => {
                 return Ok(Event::Error(serde_json::from_str(object).unwrap_or_default()));
@@ -221,9 +222,10 @@ impl<H: Handler> Run<'_, H> {
             Watched::Silent => {
                 counts.silent.one();
                 tracing::debug!(resources, "a watch was silent too long, opening another");
-                // Versions may have started anew below ours, which looks like silence.
-                if silent > 1 {
-                    return Err(End::Expired("two watches in a row were silent".to_owned()));
+                let suspect =
+                    if counts.bookmarks.get() > 0 { SUSPECT } else { SUSPECT_WITHOUT_BOOKMARKS };
+                if silent >= suspect {
+                    return Err(End::Expired(format!("{silent} watches in a row were silent")));
                 }
             }
             Watched::Ended if lasted => {}
@@ -237,6 +239,12 @@ impl<H: Handler> Run<'_, H> {
         Ok(())
     }
 }
+
+/// So many silent watches in a row lead to a new list: versions may have started anew below ours, as after etcd was
+/// restored from a backup, and then a watch waits for what will never come.
+const SUSPECT: u32 = 2;
+/// Old API servers send no bookmarks for a resource of which nothing changed since their start.
+const SUSPECT_WITHOUT_BOOKMARKS: u32 = 12;
 
 /// How the API server says that it does not know a version yet, with the status 504.
 const TOO_LARGE: &str = "Too large resource version";

@@ -1,4 +1,5 @@
 //! Informers against a scripted API server: everything that a real one does on some day.
+#![expect(clippy::unwrap_used, reason = "support of tests: what fails is to be seen")]
 
 mod credentials;
 mod discovering;
@@ -20,14 +21,14 @@ const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(10),
     streaming: Duration::from_millis(300),
     silence: Duration::from_millis(300),
-    watch: Duration::from_secs(300),
+    watch: Duration::from_mins(5),
     absent: Duration::from_millis(20),
     first_retry: Duration::from_millis(10),
     last_retry: Duration::from_millis(50),
 };
 
 /// A watch that says nothing is left alone.
-const CALM: Patience = Patience { silence: Duration::from_secs(60), ..PATIENCE };
+const CALM: Patience = Patience { silence: Duration::from_mins(1), ..PATIENCE };
 
 fn pods() -> Selection {
     Selection::of([Gvr::new("", "v1", "pods")])

@@ -28,7 +28,8 @@ pub enum ConfigError {
 #[serde(untagged)]
 enum Names {
     List(Vec<String>),
-    Keys(BTreeMap<String, serde::de::IgnoredAny>),
+    /// The values say nothing.
+    Keys(BTreeMap<String, Option<BTreeMap<String, String>>>),
     Text(String),
 }
 
@@ -43,9 +44,9 @@ impl Names {
 }
 
 /// What the file can say; a key that is missing leaves the flag as it is.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the file")]
 struct Config {
     annotations_allow_list: Option<BTreeMap<String, Vec<String>>>,
     labels_allow_list: Option<BTreeMap<String, Vec<String>>>,

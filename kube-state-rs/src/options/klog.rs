@@ -55,12 +55,13 @@ pub(super) fn long(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     args.into_iter().map(double).collect()
 }
 
+/// `-v5` is the short flag with its value.
 fn is_long(text: &str) -> bool {
     let name = text.strip_prefix('-').unwrap_or_default();
     let name = name.split('=').next().unwrap_or_default();
     name.len() > 1
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name != "v"
-        && !name.starts_with("v=")
-        && !(name.starts_with('v') && name[1..].bytes().all(|byte| byte.is_ascii_digit()))
+        && !name
+            .strip_prefix('v')
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -59,21 +59,21 @@ pub(super) static JOBS: Resource<Job> = Resource {
         .stable(),
         &Gauge::new(
             "kube_job_spec_completions",
-            "Pods that have to succeed.",
+            "Pods of the job that have to succeed.",
             [],
             |job: &Job, out| out.maybe((), job.spec.completions),
         )
         .stable(),
         &Gauge::new(
             "kube_job_spec_parallelism",
-            "Pods that may run at a time.",
+            "Pods of the job that may run at a time.",
             [],
             |job: &Job, out| out.maybe((), job.spec.parallelism),
         )
         .stable(),
         &Gauge::new(
             "kube_job_status_active",
-            "Pods that wait or run.",
+            "Pods of the job that wait or run.",
             [],
             |job: &Job, out| out.sample((), job.status.active),
         )
@@ -94,7 +94,7 @@ pub(super) static JOBS: Resource<Job> = Resource {
         .stable(),
         &Gauge::new(
             "kube_job_status_ready",
-            "Pods that are ready.",
+            "Pods of the job that are ready.",
             [],
             |job: &Job, out| out.sample((), job.status.ready.unwrap_or(0)),
         ),
@@ -107,17 +107,12 @@ pub(super) static JOBS: Resource<Job> = Resource {
         .stable(),
         &Gauge::new(
             "kube_job_status_succeeded",
-            "Pods that succeeded.",
+            "Pods of the job that succeeded.",
             [],
             |job: &Job, out| out.sample((), job.status.succeeded),
         )
         .stable(),
-        &Gauge::new(
-            "kube_job_status_suspended",
-            "1 while the job is suspended.",
-            [],
-            suspended,
-        ),
+        &Gauge::new("kube_job_status_suspended", "1 while the job is suspended.", [], suspended),
     ],
 };
 

@@ -3,10 +3,9 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::shared::created;
 use super::{Key, Needs, Resource, Scope, Version};
 use crate::family::{Gauge, Open};
-use crate::object::{List, Meta, objects};
+use crate::object::{List, Meta, Time, objects};
 use crate::rendered::Samples;
 
 pub(super) static NETWORKPOLICIES: Resource<NetworkPolicy> = Resource {
@@ -62,6 +61,10 @@ struct Spec {
 }
 
 objects!(NetworkPolicy);
+
+fn created(policy: &NetworkPolicy, out: &mut Samples<'_, 0>) {
+    out.sample((), Time::seconds_of(policy.metadata.creation_timestamp));
+}
 
 fn egress(policy: &NetworkPolicy, out: &mut Samples<'_, 0>) {
     out.sample((), policy.spec.egress.len());

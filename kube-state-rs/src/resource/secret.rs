@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::shared::{created, exists, resource_version};
+use super::shared::{created, exists, owners, resource_version};
 use super::{Key, Needs, Resource, Scope, Version};
 use crate::family::{Gauge, Open};
-use crate::object::{Meta, OwnerReference, objects};
+use crate::object::{Meta, objects};
 use crate::rendered::Samples;
 
 pub(super) static SECRETS: Resource<Secret> = Resource {
@@ -41,7 +41,7 @@ pub(super) static SECRETS: Resource<Secret> = Resource {
             "kube_secret_owner",
             "1 for each owner of the secret; one without names where it has none.",
             ["owner_kind", "owner_name", "owner_is_controller"],
-            owner,
+            owners,
         ),
         &Gauge::new("kube_secret_type", "1, with the secret's type.", ["type"], kind).stable(),
     ],
@@ -56,16 +56,6 @@ pub(super) struct Secret {
 }
 
 objects!(Secret);
-
-fn owner(secret: &Secret, out: &mut Samples<'_, 3>) {
-    if secret.metadata.owner_references.is_empty() {
-        out.sample(("", "", ""), 1_u8);
-    }
-    for OwnerReference { kind, name, controller } in &secret.metadata.owner_references {
-        let controller = if *controller == Some(true) { "true" } else { "false" };
-        out.sample((kind, name, controller), 1_u8);
-    }
-}
 
 fn kind(secret: &Secret, out: &mut Samples<'_, 1>) {
     out.sample(&secret.kind, 1_u8);

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::object::{Meta, Object, Time, objects};
+use crate::object::{Condition, Meta, Object, Time, objects};
 use crate::rendered::Samples;
 
 /// An object of which only the metadata is read.
@@ -57,5 +57,21 @@ pub(super) fn owners<O: Object>(object: &O, out: &mut Samples<'_, 3>) {
     for owner in owners {
         let controls = if owner.controller == Some(true) { "true" } else { "false" };
         out.sample((&owner.kind, &owner.name, controls), 1_u8);
+    }
+}
+
+/// The three samples of each condition, labelled with its type and the status.
+pub(super) fn conditions(conditions: &[Condition], out: &mut Samples<'_, 2>) {
+    for condition in conditions {
+        for (status, is) in condition.states() {
+            out.sample((&condition.kind, status), is);
+        }
+    }
+}
+
+/// A sample for each of `all`, 1 for the current one; none where there is no current one.
+pub(super) fn one_of(all: &[&str], current: &str, out: &mut Samples<'_, 1>) {
+    for &one in all.iter().filter(|_| !current.is_empty()) {
+        out.sample(one, one == current);
     }
 }

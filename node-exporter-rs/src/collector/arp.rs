@@ -46,7 +46,7 @@ pub static SPEC: Spec = Spec {
 
 fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
     Ok(Box::new(Arp {
-        filter: Filter::from_flags(&setup.flags, &INCLUDE, &EXCLUDE)?,
+        filter: Filter::from_device_flags(&setup.flags, &INCLUDE, &EXCLUDE)?,
         netlink: setup.flags.get(&NETLINK)?,
         file: setup.host.keep_proc("net/arp"),
         client: Client::default(),

@@ -11,7 +11,7 @@ use crate::pattern::Pattern;
 use exporter_toolkit::{Counter, Exposition, Gauge};
 
 use self::throttle::Throttles;
-use self::ticks::{MODES, Ticks};
+use self::ticks::{MODES, OWN_MODES, Ticks, Total};
 use super::{CollectError, Collector, Spec};
 use crate::flags::Flag;
 use crate::host::{Host, KeptFile};
@@ -25,6 +25,21 @@ static GUEST: Counter<2> = Counter::new(
     "node_cpu_guest_seconds_total",
     "Time that each CPU spent running virtual machines, at normal (user) and at low priority (nice).",
     ["cpu", "mode"],
+);
+static ALL_SECONDS: Counter<1> = Counter::new(
+    "node_cpu_seconds_total",
+    "Time that all CPUs together spent in each mode; user and nice include the time of guests.",
+    ["mode"],
+);
+static ALL_GUEST: Counter<1> = Counter::new(
+    "node_cpu_guest_seconds_total",
+    "Time that all CPUs together spent running virtual machines, at normal (user) and at low priority (nice).",
+    ["mode"],
+);
+static COUNT: Gauge<0> = Gauge::new(
+    "node_cpu_count",
+    "CPUs in use, where --collector.cpu.aggregate leaves no series to count.",
+    [],
 );
 static ISOLATED: Gauge<1> = Gauge::new(
     "node_cpu_isolated",
@@ -51,6 +66,11 @@ static BUGS_INCLUDE: Flag<Option<Pattern>> = Flag::new(
     "",
     "Bugs of the CPU to give as node_cpu_bug_info, as a regular expression; switches --collector.cpu.info on.",
 );
+static AGGREGATE: Flag<bool> = Flag::new(
+    "collector.cpu.aggregate",
+    "false",
+    "Give the times of all CPUs together, by mode and without the label cpu: 8 series in place of 8 a CPU.",
+);
 /// The switch of the collector `cpufreq`: without it there is no `node_cpu_frequency_hertz` from `/proc/cpuinfo` either.
 static CPUFREQ: Flag<bool> = Flag::new("collector.cpufreq", "true", "Never declared here.");
 
@@ -58,10 +78,13 @@ pub static SPEC: Spec = Spec {
     name: "cpu",
     enabled: true,
     about: "Time spent by each CPU, throttling and CPU facts, from /proc/stat, /proc/cpuinfo and sysfs.",
-    flags: &[&WITH_GUEST, &WITH_INFO, &FLAGS_INCLUDE, &BUGS_INCLUDE],
+    flags: &[&WITH_GUEST, &WITH_INFO, &FLAGS_INCLUDE, &BUGS_INCLUDE, &AGGREGATE],
     families: &[
         &SECONDS,
         &GUEST,
+        &ALL_SECONDS,
+        &ALL_GUEST,
+        &COUNT,
         &ISOLATED,
         &ONLINE,
         &throttle::CORE,
@@ -81,6 +104,7 @@ pub static SPEC: Spec = Spec {
             isolated: host.keep_sys("devices/system/cpu/isolated"),
             guest: setup.flags.get(&WITH_GUEST)?,
             info: flags.map(|wanted| info::Reader::new(host, wanted)),
+            total: setup.flags.get(&AGGREGATE)?.then(Total::default),
             ticks: Vec::new(),
             held: Vec::new(),
             topology: Topology::default(),
@@ -106,6 +130,8 @@ struct Cpu {
     isolated: KeptFile,
     guest: bool,
     info: Option<info::Reader>,
+    /// In place of `ticks` and `held`.
+    total: Option<Total>,
     /// What the file says now, and what was told last; both sorted by CPU.
     ticks: Vec<Ticks>,
     held: Vec<Ticks>,
@@ -135,6 +161,9 @@ impl Collector for Cpu {
 
 impl Cpu {
     fn times(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
+        if self.total.is_some() {
+            return self.total(out);
+        }
         ticks::read(self.stat.read_str()?, &mut self.ticks)?;
         for now in &mut self.ticks {
             if let Ok(at) = self.held.binary_search_by_key(&now.cpu, |before| before.cpu) {
@@ -142,7 +171,7 @@ impl Cpu {
             }
         }
         std::mem::swap(&mut self.ticks, &mut self.held);
-        let (modes, guest_modes) = MODES.split_at(8);
+        let (modes, guest_modes) = MODES.split_at(OWN_MODES);
         let mut seconds = out.family(&SECONDS);
         for ticks in &self.held {
             for (mode, value) in modes.iter().zip(ticks.seconds()) {
@@ -157,6 +186,21 @@ impl Cpu {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn total(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
+        let Some(total) = &mut self.total else { return Ok(()) };
+        let count = total.read(self.stat.read_str()?)?;
+        let mut seconds = out.family(&ALL_SECONDS);
+        for (mode, value) in MODES.iter().zip(total.seconds()).take(OWN_MODES) {
+            seconds.sample(*mode, value);
+        }
+        let mut guest = out.family(&ALL_GUEST);
+        for (mode, value) in MODES.iter().zip(total.seconds()).skip(OWN_MODES) {
+            guest.maybe(*mode, self.guest.then_some(value));
+        }
+        out.family(&COUNT).sample((), count);
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 mod fields;
 
 use exporter_toolkit::name::MetricName;
-use exporter_toolkit::{Exposition, Gauge, Kind};
+use exporter_toolkit::{Described, Exposition, Gauge, Kind};
 
 use self::fields::{DESCRIBED, FIELDS};
 use super::{CollectError, Collector, Spec};
@@ -56,17 +56,22 @@ impl Collector for Meminfo {
     }
 }
 
+/// What is known of a field, by the kernel's name for it.
+pub(super) fn about(field: &str) -> Option<&'static str> {
+    FIELDS.iter().find(|(name, _)| *name == field).map(|(_, family)| family.help())
+}
+
 /// One line: its name without the colon, and its value in bytes or, without a unit, in pieces.
 #[derive(Debug, PartialEq)]
-struct Field<'a> {
-    name: &'a str,
-    value: u64,
+pub(super) struct Field<'a> {
+    pub(super) name: &'a str,
+    pub(super) value: u64,
     bytes: bool,
 }
 
 impl<'a> Field<'a> {
     /// `Name:   123 kB` or `Name:   123`; the kernel knows no other unit.
-    fn parse(line: &'a str) -> Option<Self> {
+    pub(super) fn parse(line: &'a str) -> Option<Self> {
         let (name, rest) = line.split_once(':')?;
         let mut columns = rest.split_ascii_whitespace();
         let amount: u64 = columns.next()?.parse().ok()?;

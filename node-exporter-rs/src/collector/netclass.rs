@@ -12,6 +12,7 @@ use self::interface::{Interface, text};
 use self::rtnl::Rtnl;
 use self::sysfs::Sysfs;
 use super::{BuildError, CollectError, Collector, Setup, Spec};
+use crate::filter::Filter;
 use crate::flags::Flag;
 
 static IGNORED: Flag<Pattern> =
@@ -97,13 +98,17 @@ families! {
 
 fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
     let flags = &setup.flags;
-    let ignored = flags.get(&IGNORED)?;
+    let filter = if !flags.given(&IGNORED) && Filter::is_shared(flags) {
+        Filter::from_network_flags(flags)?
+    } else {
+        Filter::excluding(flags.get(&IGNORED)?)
+    };
     let invalid_speed = !flags.get(&IGNORE_INVALID_SPEED)?;
     let mut rtnl = None;
     if flags.get(&NETLINK)? {
-        rtnl = Some(Rtnl::new(setup.host.clone(), ignored.clone(), flags.get(&WITH_STATS)?));
+        rtnl = Some(Rtnl::new(setup.host.clone(), filter.clone(), flags.get(&WITH_STATS)?));
     }
-    let sysfs = Sysfs::new(setup.host.clone(), ignored, invalid_speed);
+    let sysfs = Sysfs::new(setup.host.clone(), filter, invalid_speed);
     Ok(Box::new(Netclass { sysfs, rtnl }))
 }
 

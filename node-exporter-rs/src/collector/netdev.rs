@@ -89,7 +89,7 @@ fn filter(flags: &Flags) -> Result<Filter, FlagError> {
     flags.exclusive(&EXCLUDE, &BLACKLIST)?;
     let include = if flags.given(&WHITELIST) { &WHITELIST } else { &INCLUDE };
     let exclude = if flags.given(&BLACKLIST) { &BLACKLIST } else { &EXCLUDE };
-    Filter::from_flags(flags, include, exclude)
+    Filter::from_device_flags(flags, include, exclude)
 }
 
 struct Netdev {

@@ -149,7 +149,7 @@ fn name_and_index(name: &str, seen: &HashMap<String, i64>) -> (String, i64) {
 }
 
 /// Each run of illegal bytes, with the `_` around it, becomes one `_`.
-fn sanitize(name: &str) -> String {
+pub(super) fn sanitize(name: &str) -> String {
     let legal = |c: char| c.is_ascii_alphanumeric();
     let mut clean = String::new();
     let mut rest = name;

@@ -3,14 +3,8 @@
 
 use std::io;
 
+use super::generic::Generic;
 use super::message::{Attributes, u32_of};
-use super::{Client, Request, Step};
-
-/// `GENL_ID_CTRL`, the family that knows the others; its attributes are `CTRL_ATTR_…`.
-const CONTROL: u16 = 0x10;
-const GET_FAMILY: [u8; 4] = [3, 1, 0, 0];
-const FAMILY_ID: u16 = 1;
-const FAMILY_NAME: u16 = 2;
 
 /// `ETHTOOL_MSG_LINKMODES_GET`; its attributes are `ETHTOOL_A_LINKMODES_…` and `ETHTOOL_A_HEADER_…`.
 const GET_LINK_MODES: [u8; 4] = [4, 1, 0, 0];
@@ -35,30 +29,23 @@ pub struct LinkMode {
 /// Asks ethtool for the modes of all links.
 #[derive(Debug)]
 pub struct LinkModes {
-    client: Client,
-    /// The number of ethtool's family, once it is known; it stays.
-    family: Option<u16>,
+    ethtool: Generic,
     modes: Vec<LinkMode>,
 }
 
 impl Default for LinkModes {
     fn default() -> Self {
-        Self { client: Client::generic(), family: None, modes: Vec::new() }
+        Self { ethtool: Generic::new("ethtool"), modes: Vec::new() }
     }
 }
 
 impl LinkModes {
     /// Reads the modes of the links whose drivers tell them. `NotFound` where the kernel has no such family.
     pub fn read(&mut self) -> io::Result<&[LinkMode]> {
-        let family = match self.family {
-            Some(family) => family,
-            None => find_family(&mut self.client)?,
-        };
-        self.family = Some(family);
         let modes = &mut self.modes;
-        self.client.dump(Request::new(family, &question()), |step| match step {
-            Step::Begin => modes.clear(),
-            Step::Message(body) => modes.extend(parse(body)),
+        self.ethtool.dump(&question(), |message| match message {
+            None => modes.clear(),
+            Some(attributes) => modes.extend(parse(attributes)),
         })?;
         Ok(&self.modes)
     }
@@ -67,21 +54,6 @@ impl LinkModes {
     pub fn latest(&self) -> &[LinkMode] {
         &self.modes
     }
-}
-
-fn find_family(client: &mut Client) -> io::Result<u16> {
-    let mut found = None;
-    client.dump(Request::new(CONTROL, &GET_FAMILY), |step| {
-        if let Step::Message(body) = step {
-            let attributes = || Attributes::new(body.get(4..).unwrap_or_default());
-            let of = |wanted| attributes().find(|(kind, _)| *kind == wanted);
-            if of(FAMILY_NAME).is_some_and(|(_, name)| name == b"ethtool\0") {
-                let id = of(FAMILY_ID).and_then(|(_, id)| id.first_chunk().copied());
-                found = id.map(u16::from_ne_bytes);
-            }
-        }
-    })?;
-    found.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// The message's header, then a nested attribute that asks for short answers.
@@ -97,9 +69,9 @@ fn question() -> [u8; 16] {
 }
 
 /// `None` for a message that names no link.
-fn parse(body: &[u8]) -> Option<LinkMode> {
+fn parse(attributes: Attributes<'_>) -> Option<LinkMode> {
     let mut mode = LinkMode::default();
-    for (kind, value) in Attributes::new(body.get(4..)?) {
+    for (kind, value) in attributes {
         match kind {
             HEADER => {
                 let mut header = Attributes::new(value);
@@ -130,7 +102,6 @@ mod tests {
     fn answer(speed: u32, duplex: u8) -> Vec<u8> {
         let index = attribute(HEADER_INDEX, &7_u32.to_ne_bytes());
         [
-            vec![4, 1, 0, 0],
             attribute(NESTED | HEADER, &index),
             attribute(SPEED, &speed.to_ne_bytes()),
             attribute(DUPLEX, &[duplex]),
@@ -141,10 +112,10 @@ mod tests {
     #[test]
     fn a_driver_that_does_not_know_its_speed_gives_none() {
         let known = LinkMode { index: 7, speed: Some(10_000), duplex: "Full" };
-        assert_eq!(parse(&answer(10_000, 1)), Some(known));
+        assert_eq!(parse(Attributes::new(&answer(10_000, 1))), Some(known));
         let unknown = LinkMode { index: 7, speed: None, duplex: "Unknown" };
-        assert_eq!(parse(&answer(u32::MAX, 255)), Some(unknown));
-        assert_eq!(parse(&[4, 1, 0, 0]), None);
+        assert_eq!(parse(Attributes::new(&answer(u32::MAX, 255))), Some(unknown));
+        assert_eq!(parse(Attributes::new(&[])), None);
     }
 
     #[test]
@@ -161,7 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(body: Vec<u8>) {
-            let _mode = parse(&body);
+            let _mode = parse(Attributes::new(&body));
         }
     }
 }

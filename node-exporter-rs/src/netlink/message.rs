@@ -8,16 +8,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::DeviceName;
 
 pub(super) const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
+pub(super) const AF_INET6: u8 = 10;
 
 pub(super) const GET_LINK: u16 = 18;
 pub(super) const GET_ADDRESS: u16 = 22;
+pub(super) const GET_ROUTE: u16 = 26;
 pub(super) const GET_NEIGHBOUR: u16 = 30;
+pub(super) const GET_QDISC: u16 = 38;
+/// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
+pub(super) const GET_SOCKETS: u16 = 20;
 pub(super) const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 pub(super) const IFLA_EXT_MASK: u16 = 29;
 
 const HEADER: usize = 16;
-pub(super) const LONGEST_REQUEST: usize = HEADER + 24;
+/// A question about sockets is the longest.
+pub(super) const LONGEST_REQUEST: usize = HEADER + 56;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const FLAGS_REQUEST_DUMP: u16 = 0x301;
@@ -65,21 +70,22 @@ pub(super) fn set_sequence(request: &mut [u8; LONGEST_REQUEST], sequence: u32) {
 }
 
 /// The number at a place, where it lies within the bytes.
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// An attribute's value that is a number of four bytes.
-pub(super) fn u32_of(value: &[u8]) -> Option<u32> {
+pub fn u32_of(value: &[u8]) -> Option<u32> {
     u32_at(value, 0)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+/// A number of four bytes at a place of a message's fixed part.
+pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// Takes what has a length off the front, with the padding to four bytes that follows it.
-fn take_padded<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+pub(super) fn take_padded<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let taken = rest.get(..len)?;
     *rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
     Some(taken)

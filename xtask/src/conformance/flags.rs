@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::judge::Index;
 
-const PATHS: &[&str] = &[
+pub(super) const PATHS: &[&str] = &[
     "--path.rootfs=collector/fixtures",
     "--path.procfs=collector/fixtures/proc",
     "--path.sysfs=collector/fixtures/sys",

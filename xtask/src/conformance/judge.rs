@@ -44,6 +44,13 @@ impl Index {
         index
     }
 
+    /// An index of one collector, which gives all that is expected.
+    pub(crate) fn of_one(collector: &str, expected: &Scrape) -> Self {
+        let families = expected.series.keys().map(|key| expected.family(key).to_owned());
+        let collector = families.map(|family| (family, collector.to_owned())).collect();
+        Self { collector, default: BTreeSet::new() }
+    }
+
     pub(crate) fn has(&self, collector: &str) -> bool {
         self.collector.values().any(|name| name == collector)
     }
@@ -63,6 +70,11 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.counts.extend(other.counts);
+        self.problems.extend(other.problems);
+    }
+
     /// A row per collector and one for all.
     pub(crate) fn rows(&self) -> Vec<Vec<String>> {
         let all = self.counts.values().fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use node_exporter_rs::collector::{COLLECTORS, Spec};
+use node_exporter_rs::collector::{self, COLLECTORS, Spec};
 
 /// A row per collector, for the README.
 pub(crate) fn overview() -> String {
@@ -56,7 +56,7 @@ pub(crate) fn flags() -> String {
          `--collector.disable-defaults` all that are on by default. `--help` shows the other flags.",
     );
     line(&mut out, "| flag | default | about |\n| --- | --- | --- |");
-    let shown = COLLECTORS.iter().flat_map(|spec| spec.flags).filter(|flag| !flag.hidden());
+    let shown = collector::flags().filter(|flag| !flag.hidden());
     for flag in shown {
         let default = match flag.default() {
             "" => String::new(),

@@ -54,10 +54,13 @@ fn only_what_can_be_listed_and_watched_counts() {
 }
 
 #[test]
-fn vendors_append_a_plus_to_the_minor_version() {
-    let version: Version =
-        serde_json::from_str(r#"{"major":"1","minor":"27+","gitVersion":"v1.27.3-gke.100"}"#)
-            .unwrap();
-    assert_eq!((version.major, version.minor), (1, 27));
-    assert!(serde_json::from_str::<Version>(r#"{"major":"","minor":""}"#).is_err());
+fn versions_are_known_with_a_vendors_plus_and_without_major_and_minor() {
+    let version = |text: &str| {
+        let version: Version = serde_json::from_str(text).unwrap();
+        (version.major, version.minor)
+    };
+    let vendor = r#"{"major":"1","minor":"27+","gitVersion":"v1.27.3-gke.100"}"#;
+    assert_eq!(version(vendor), (1, 27));
+    assert_eq!(version(r#"{"major":"","minor":"","gitVersion":"v1.20.2"}"#), (1, 20));
+    assert_eq!(version("{}"), (0, 0));
 }

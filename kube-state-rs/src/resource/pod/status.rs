@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::object::Pod;
 use crate::object::{Condition, Time};
 use crate::rendered::Samples;
+use crate::resource::shared::one_of;
 
 /// The reasons that a pod is known to stop for; others are one.
 const REASONS: [&str; 8] = [
@@ -78,13 +79,6 @@ pub(super) fn phase(pod: &Pod, out: &mut Samples<'_, 1>) {
 
 pub(super) fn qos_class(pod: &Pod, out: &mut Samples<'_, 1>) {
     one_of(&["BestEffort", "Burstable", "Guaranteed"], &pod.status.qos_class, out);
-}
-
-/// A sample for each of `all`, 1 for the current one; none where there is no current one.
-fn one_of(all: &[&str], current: &str, out: &mut Samples<'_, 1>) {
-    for &one in all.iter().filter(|_| !current.is_empty()) {
-        out.sample(one, one == current);
-    }
 }
 
 pub(super) fn reason(pod: &Pod, out: &mut Samples<'_, 1>) {

@@ -66,3 +66,21 @@ fn a_cpu_that_is_switched_off_is_0_where_all_can_be() {
     let (samples, _) = collect(&SPEC, folder.path(), &[]);
     assert_eq!(samples, ["node_cpu_online{cpu=\"0\"} 1", "node_cpu_online{cpu=\"1\"} 0"]);
 }
+
+#[test]
+fn all_cpus_together_are_a_series_a_mode() {
+    let folder = tree(&[(
+        "proc/stat",
+        "cpu  3 0 4 1200 0 0 0 0 1 0\ncpu0 1 0 2 500 0 0 0 0 1 0\ncpu2 2 0 2 700 0 0 0 0 0 0\nintr 5\n",
+    )]);
+    let aggregate = ("collector.cpu.aggregate", "true");
+    let (samples, result) = collect(&SPEC, folder.path(), &[aggregate]);
+    assert!(result.is_ok());
+    assert_eq!(samples.len(), 11);
+    assert_eq!(samples[3], "node_cpu_seconds_total{mode=\"idle\"} 12");
+    assert_eq!(samples[8], "node_cpu_guest_seconds_total{mode=\"user\"} 0.01");
+    assert_eq!(samples[10], "node_cpu_count 2");
+    let (samples, _) =
+        collect(&SPEC, folder.path(), &[aggregate, ("collector.cpu.guest", "false")]);
+    assert_eq!(samples.len(), 9);
+}

@@ -14,6 +14,9 @@ const IDLE: usize = 3;
 pub(super) const MODES: [&str; 10] =
     ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "user", "nice"];
 
+/// How many of them are no part of another.
+pub(super) const OWN_MODES: usize = 8;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ticks {
     pub(super) cpu: u32,
@@ -40,9 +43,13 @@ impl Ticks {
 
     /// What stands behind `cpu` in a CPU's line; `None` where that is no number and at least four columns.
     fn parse(line: &str) -> Option<Self> {
-        let mut parts = line.split_ascii_whitespace();
-        let mut this = Self { cpu: parts.next()?.parse().ok()?, ..Self::default() };
-        for (place, part) in this.columns.iter_mut().zip(parts) {
+        let (cpu, columns) = line.split_once(' ')?;
+        Self::of(cpu.parse().ok()?, columns)
+    }
+
+    fn of(cpu: u32, line: &str) -> Option<Self> {
+        let mut this = Self { cpu, ..Self::default() };
+        for (place, part) in this.columns.iter_mut().zip(line.split_ascii_whitespace()) {
             *place = part.parse().ok()?;
             this.count += 1;
         }
@@ -68,6 +75,47 @@ pub(super) fn read(text: Text<'_>, ticks: &mut Vec<Ticks>) -> Result<(), Collect
         ticks.dedup_by_key(|ticks| ticks.cpu);
     }
     Ok(())
+}
+
+/// The times of all CPUs together, which never fall though CPUs come and go.
+///
+/// The kernel adds up every CPU that there can be, but reads the idle time of one that is switched off from another
+/// place (`get_idle_time` of fs/proc/stat.c), so that the sum may leap back by days. What is told goes on from where it was.
+#[derive(Debug, Default)]
+pub(super) struct Total {
+    before: Ticks,
+    /// How far the kernel's sum fell, column by column.
+    fallen: [u64; MODES.len()],
+    told: Ticks,
+}
+
+impl Total {
+    /// Reads the file's first line; gives how many CPUs are in use.
+    pub(super) fn read(&mut self, text: Text<'_>) -> Result<usize, CollectError> {
+        let mut lines = text.as_str().lines();
+        let first = lines.next().unwrap_or_default();
+        let now = first.strip_prefix("cpu ").and_then(|columns| Ticks::of(0, columns));
+        self.take(now.ok_or_else(|| text.wrong("times of all CPUs expected", first))?);
+        Ok(lines.take_while(|line| line.starts_with("cpu")).count())
+    }
+
+    fn take(&mut self, now: Ticks) {
+        for i in 0..MODES.len() {
+            let fall = self.before.columns[i].saturating_sub(now.columns[i]);
+            if fall >= RESET {
+                self.fallen[i] += fall;
+            }
+            let goes_on = now.columns[i].saturating_add(self.fallen[i]);
+            self.told.columns[i] = self.told.columns[i].max(goes_on);
+        }
+        self.told.count = now.count;
+        self.before = now;
+    }
+
+    /// In the order of [`MODES`].
+    pub(super) fn seconds(&self) -> impl Iterator<Item = f64> {
+        self.told.seconds()
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +152,30 @@ mod tests {
         assert_eq!(ticks("0 1 2 3 4 5 6 7 8 9 10 11").seconds().count(), 10);
     }
 
+    #[test]
+    fn the_sum_goes_on_from_where_it_was_when_a_cpu_goes() {
+        let mut total = Total::default();
+        let mut idle = |ticks: u64| {
+            total.take(Ticks::of(0, &format!("0 0 0 {ticks} 7")).unwrap());
+            total.told.columns[IDLE]
+        };
+        assert_eq!([100_000, 99_990, 100_010].map(&mut idle), [100_000, 100_000, 100_010]);
+        assert_eq!([60_010, 60_020, 60_010].map(&mut idle), [100_010, 100_020, 100_020]);
+    }
+
     proptest! {
+        #[test]
+        fn the_sum_never_falls(steps in proptest::collection::vec(0_u64..5000, 0..20)) {
+            let mut total = Total::default();
+            let mut before = 0.0;
+            for ticks in steps {
+                total.take(Ticks::of(0, &format!("{ticks} 0 0 0 0")).unwrap());
+                let now = total.seconds().next().unwrap();
+                prop_assert!(now >= before);
+                before = now;
+            }
+        }
+
         #[test]
         fn no_bytes_make_it_panic(line in "\\PC{0,60}") {
             let _ticks = Ticks::parse(&line);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::pattern::Pattern;
+use crate::filter::Filter;
 use exporter_toolkit::name::{LabelName, MetricName};
 use exporter_toolkit::{Exposition, Kind};
 
@@ -58,7 +58,7 @@ const STATS: [&str; LINK_STATS64_LEN] = [
 const DEVICE: LabelName = LabelName::fixed("device");
 
 pub(super) struct Rtnl {
-    ignored: Pattern,
+    filter: Filter,
     client: Client,
     /// `None` where ethtool does not answer.
     modes: Option<LinkModes>,
@@ -77,11 +77,11 @@ struct Device {
 }
 
 impl Rtnl {
-    pub(super) fn new(host: Host, ignored: Pattern, with_stats: bool) -> Self {
+    pub(super) fn new(host: Host, filter: Filter, with_stats: bool) -> Self {
         let names = if with_stats { STATS.as_slice() } else { &[] };
         let name = |field: &&str| MetricName::sanitize(&["node_network_", field, "_total"]);
         Self {
-            ignored,
+            filter,
             client: Client::default(),
             modes: Some(LinkModes::default()),
             reader: Reader::new(host),
@@ -91,7 +91,7 @@ impl Rtnl {
     }
 
     pub(super) fn read(&mut self) -> io::Result<()> {
-        let Self { ignored, client, modes, reader, devices, .. } = self;
+        let Self { filter, client, modes, reader, devices, .. } = self;
         client.dump(Request::links(), |step| match step {
             Step::Begin => {
                 for device in devices.iter_mut() {
@@ -101,7 +101,7 @@ impl Rtnl {
             Step::Message(body) => {
                 let Some(link) = Link::parse(body) else { return };
                 let name = link.name();
-                if !name.is_empty() && !ignored.is_match(&name) {
+                if !name.is_empty() && !filter.ignores(&name) {
                     take(devices, &link, name, &reader.host);
                 }
             }

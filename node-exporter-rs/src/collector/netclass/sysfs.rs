@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 
-use crate::pattern::Pattern;
+use crate::filter::Filter;
 
 use super::files::{FIXED, Files, Reader};
 use super::interface::{
@@ -17,7 +17,7 @@ use crate::netlink::DeviceName;
 pub(super) const KEPT: usize = 256;
 
 pub(super) struct Sysfs {
-    ignored: Pattern,
+    filter: Filter,
     /// True where a speed of -1 is reported.
     invalid_speed: bool,
     reader: Reader,
@@ -33,8 +33,8 @@ struct Device {
 }
 
 impl Sysfs {
-    pub(super) fn new(host: Host, ignored: Pattern, invalid_speed: bool) -> Self {
-        Self { ignored, invalid_speed, reader: Reader::new(host), devices: Vec::new() }
+    pub(super) fn new(host: Host, filter: Filter, invalid_speed: bool) -> Self {
+        Self { filter, invalid_speed, reader: Reader::new(host), devices: Vec::new() }
     }
 
     /// Reads every interface that is there; one that vanishes meanwhile is left out.
@@ -77,7 +77,7 @@ impl Sysfs {
     /// Marks the device of that name as listed; devices are sorted by name.
     fn take(&mut self, entry: &std::fs::DirEntry) {
         let name = DeviceName::new(entry.file_name().as_bytes());
-        if self.ignored.is_match(&name) {
+        if self.filter.ignores(&name) {
             return;
         }
         let place = self.devices.binary_search_by(|device| device.interface.name.cmp(&name));

@@ -5,7 +5,11 @@ use crate::host::Host;
 #[test]
 fn an_interface_that_vanished_is_left_out_and_the_others_stay() {
     let folder = tree(&[("sys/class/net/eth0/mtu", "1500"), ("sys/class/net/eth1/mtu", "9000")]);
-    let mut sysfs = Sysfs::new(Host::below(folder.path()), Pattern::new("^$").unwrap(), true);
+    let mut sysfs = Sysfs::new(
+        Host::below(folder.path()),
+        Filter::excluding(Pattern::new("^$").unwrap()),
+        true,
+    );
     sysfs.read().unwrap();
     assert_eq!(sysfs.interfaces().count(), 2);
     std::fs::remove_dir_all(folder.path().join("sys/class/net/eth0")).unwrap();
@@ -17,7 +21,11 @@ fn an_interface_that_vanished_is_left_out_and_the_others_stay() {
 #[test]
 fn a_name_that_another_interface_took_brings_that_interfaces_attributes() {
     let folder = tree(&[("sys/class/net/eth0/mtu", "1500"), ("sys/class/net/eth1/mtu", "9000")]);
-    let mut sysfs = Sysfs::new(Host::below(folder.path()), Pattern::new("1$").unwrap(), true);
+    let mut sysfs = Sysfs::new(
+        Host::below(folder.path()),
+        Filter::excluding(Pattern::new("1$").unwrap()),
+        true,
+    );
     sysfs.read().unwrap();
     let net = folder.path().join("sys/class/net");
     std::fs::rename(net.join("eth0"), net.join("old1")).unwrap();
