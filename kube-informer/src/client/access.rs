@@ -52,6 +52,10 @@ impl Access {
         if !own_proxy {
             config.proxy_url = environment_proxy(&config.cluster_url, environment)?;
         }
+        if config.cluster_url.scheme_str() == Some("http") && config.proxy_url.is_none() {
+            // Without TLS the host's authorities need not be read.
+            config.root_cert.get_or_insert_default();
+        }
         // Each informer waits and counts by itself.
         config.default_retry = false;
         config.connect_timeout = Some(CONNECT_TIMEOUT);

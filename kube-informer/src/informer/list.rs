@@ -28,7 +28,6 @@ impl<H: Handler> Run<'_, H> {
     ) -> Result<(String, Option<Stream>), End> {
         let counts = &self.informer.counts;
         let _permit = self.informer.cluster.lists.permit().await;
-        self.handler.begin(resource).await;
         let listed = if self.may_stream(resource).await {
             self.streamed(resource).await.map(|(version, stream)| (version, Some(stream)))
         } else {
@@ -61,6 +60,7 @@ impl<H: Handler> Run<'_, H> {
     /// A watch whose first events are all objects there are; the bookmark that says so ends the list.
     async fn streamed(&mut self, resource: &Resource) -> Result<(String, Stream), End> {
         let mut stream = self.open_streaming(resource).await?;
+        self.handler.begin(resource).await;
         let mut objects = 0;
         loop {
             let text = match stream.next().await {
@@ -113,7 +113,6 @@ impl<H: Handler> Run<'_, H> {
                         "a list was older than etcd keeps, starting anew"
                     );
                     self.informer.counts.relists.one();
-                    self.handler.begin(resource).await;
                     page = Page::default();
                     objects = 0;
                     continue;
@@ -139,8 +138,11 @@ impl<H: Handler> Run<'_, H> {
         let path = request::list(resource, &informer.selection, view, page);
         let client = &informer.cluster.client;
         let answer = client.get(&path, request::accept_list(view), informer.patience.answer).await;
-        let mut chunks =
-            Chunks::new(answer.map_err(End::Failed)?.into_body(), informer.patience.answer);
+        let body = answer.map_err(End::Failed)?.into_body();
+        if page.next.is_empty() {
+            self.handler.begin(resource).await;
+        }
+        let mut chunks = Chunks::new(body, informer.patience.answer);
         let mut splitter = Splitter::new(OBJECT_LIMIT);
         let mut meta = None;
         while let Some(chunk) = chunks.next().await.map_err(End::Failed)? {
