@@ -28,6 +28,7 @@ impl<H: Handler> Run<'_, H> {
     ) -> Result<(String, Option<Stream>), End> {
         let counts = &self.informer.counts;
         let _permit = self.informer.cluster.lists.permit().await;
+        self.complaints = 0;
         let listed = if self.may_stream(resource).await {
             self.streamed(resource).await.map(|(version, stream)| (version, Some(stream)))
         } else {
@@ -218,10 +219,17 @@ impl<H: Handler> Run<'_, H> {
         let head = String::from_utf8_lossy(text.get(..HEAD).unwrap_or(text));
         let (namespace, name) = identity(&head);
         self.informer.counts.broken.one();
-        tracing::warn!(resources = self.name(), namespace, name, %problem, "an object cannot be read");
+        self.complaints += 1;
+        if self.complaints <= COMPLAINTS {
+            let resources = self.name();
+            tracing::warn!(resources, namespace, name, %problem, "an object cannot be read");
+        }
         self.handler.broken(&Broken { namespace, name, problem });
     }
 }
+
+/// So many objects of a list and what follows it are named in the log; all are counted.
+const COMPLAINTS: u32 = 5;
 
 /// How much of an object that cannot be read is searched for its name.
 const HEAD: usize = 16 << 10;
