@@ -1,6 +1,6 @@
 //! Follows resources of a cluster and prints what happens to them, with what it costs.
 //!
-//! `follow KUBECONFIG RESOURCE… [--view=full|metadata|table] [--quiet] [--state] [--debug]`, where a resource is
+//! `follow KUBECONFIG RESOURCE… [--view=full|metadata|table|names] [--quiet] [--slow] [--state] [--debug]`, where a resource is
 //! `cronjobs.v1.batch,cronjobs.v1beta1.batch`: candidates in order of preference. With `--state` each object's name and
 //! version is printed at the end, to be compared with what the API server tells others.
 #![expect(clippy::print_stdout, reason = "a program for a person at a terminal")]
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube_informer::{
     Access, Broken, Cluster, Gvr, Handler, Informer, Object, Problem, Resource, Selection, Status,
@@ -25,6 +25,7 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 struct Printer {
     resources: String,
     quiet: bool,
+    slow: bool,
     objects: u64,
     bytes: usize,
     since: Instant,
@@ -52,6 +53,9 @@ impl Handler for Printer {
 
     async fn apply(&mut self, object: Object<'_>) -> Result<(), Problem> {
         self.objects += 1;
+        if self.slow {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.bytes += object.raw.len();
         let (key, version) = (self.key(&object), object.resource_version.to_owned());
         match &mut self.next {
@@ -129,7 +133,7 @@ async fn main() -> Result<(), Fault> {
         std::env::args().skip(1).partition(|word| word.starts_with("--"));
     let Some((kubeconfig, resources)) = words.split_first() else {
         return Err(
-            "follow KUBECONFIG RESOURCE… [--view=full|metadata|table] [--quiet] [--state] [--debug]".into()
+            "follow KUBECONFIG RESOURCE… [--view=full|metadata|table|names] [--quiet] [--slow] [--state] [--debug]".into()
         );
     };
     let has = |flag: &str| flags.iter().any(|found| found == flag);
@@ -138,6 +142,7 @@ async fn main() -> Result<(), Fault> {
     let view = match flags.iter().find_map(|flag| flag.strip_prefix("--view=")) {
         Some("metadata") => View::Metadata,
         Some("table") => View::Table(&[("Type", "type")]),
+        Some("names") => View::Table(&[("Name", "printed")]),
         _ => View::Full,
     };
     let access = Access {
@@ -155,6 +160,7 @@ async fn main() -> Result<(), Fault> {
         let mut printer = Printer {
             resources: resources.clone(),
             quiet: has("--quiet"),
+            slow: has("--slow"),
             objects: 0,
             bytes: 0,
             since: Instant::now(),

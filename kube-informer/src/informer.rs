@@ -153,6 +153,7 @@ impl Informer {
             backoff: Backoff::new(self.patience.first_retry, self.patience.last_retry),
             status: None,
             seen: String::new(),
+            complaints: 0,
         };
         loop {
             let Err(end) = run.session().await;
@@ -185,6 +186,8 @@ struct Run<'r, H> {
     status: Option<Status>,
     /// The version of the object that came last; empty where it could not be read.
     seen: String,
+    /// Objects that could not be read since the last list began.
+    complaints: u32,
 }
 
 impl<H: Handler> Run<'_, H> {

@@ -29,7 +29,7 @@ pub struct Object<'a> {
 /// way is followed by another `begin`. After `listed` come changes. The informer waits for each future, so a slow
 /// handler slows the API server's stream and holds one object at most.
 pub trait Handler: Send {
-    /// A new list starts. `resource` is the version that was chosen; it can differ from the last list's after an upgrade
+    /// A new list starts: the API server has begun to answer. `resource` is the version that was chosen; it can differ from the last list's after an upgrade
     /// of the cluster.
     fn begin(&mut self, resource: &Resource) -> impl Future<Output = ()> + Send;
 
