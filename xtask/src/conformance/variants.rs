@@ -13,37 +13,39 @@ use super::judge::{Index, Verdict, judge};
 struct Variant {
     collector: &'static str,
     /// Of the collector, behind `--collector.`.
-    option: Option<&'static str>,
+    options: &'static [&'static str],
     /// Below the data's folder, or below the unpacked fixtures.
     expected: &'static str,
 }
 
 const fn variant(
     collector: &'static str,
-    option: Option<&'static str>,
+    options: &'static [&'static str],
     expected: &'static str,
 ) -> Variant {
-    Variant { collector, option, expected }
+    Variant { collector, options, expected }
 }
 
-const LABELS: &str = "ipvs.backend-labels=local_port";
+const LABELS: &[&str] = &["ipvs.backend-labels=local_port"];
+const PCI_NAMES: &[&str] = &["pcidevice.names", "pcidevice.idsfile=collector/fixtures/pci.ids"];
 
 const VARIANTS: &[Variant] = &[
-    variant("ipvs", None, "collector/fixtures/ip_vs_result.txt"),
-    variant("ipvs", Some("ipvs.backend-labels="), "collector/fixtures/ip_vs_result_lbs_none.txt"),
-    variant("ipvs", Some(LABELS), "collector/fixtures/ip_vs_result_lbs_local_port.txt"),
+    variant("ipvs", &[], "collector/fixtures/ip_vs_result.txt"),
+    variant("ipvs", &["ipvs.backend-labels="], "collector/fixtures/ip_vs_result_lbs_none.txt"),
+    variant("ipvs", LABELS, "collector/fixtures/ip_vs_result_lbs_local_port.txt"),
     variant(
         "ipvs",
-        Some("ipvs.backend-labels=local_address,local_port"),
+        &["ipvs.backend-labels=local_address,local_port"],
         "collector/fixtures/ip_vs_result_lbs_local_address_local_port.txt",
     ),
-    variant("swap", None, "swap-output.txt"),
+    variant("pcidevice", PCI_NAMES, "collector/fixtures/pcidevice-names-output.txt"),
+    variant("swap", &[], "swap-output.txt"),
 ];
 
 /// Runs each; `data` is the data's folder, `fixtures` where its host is unpacked.
 pub(super) fn run(program: &Path, data: &Path, fixtures: &Path) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    for Variant { collector, option, expected } in VARIANTS {
+    for Variant { collector, options, expected } in VARIANTS {
         let folder = if expected.contains('/') { fixtures } else { data };
         let path = folder.join(expected);
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -51,13 +53,13 @@ pub(super) fn run(program: &Path, data: &Path, fixtures: &Path) -> Result<Verdic
         let mut command = Command::new(program);
         command.current_dir(fixtures).args(PATHS).arg("--collector.disable-defaults");
         command.arg(format!("--collector.{collector}"));
-        command.args(option.map(|option| format!("--collector.{option}")));
+        command.args(options.iter().map(|option| format!("--collector.{option}")));
         let agent = Agent::start_at(agent::local(free_port()?), command)?;
         let mut got = agent.scrape("/metrics")?;
         // Some of the expectations are of the collector alone, without the framework around it.
         got.series
             .retain(|key, _| expected.series.contains_key(key) || !key.starts_with("node_scrape_"));
-        let name = format!("{collector} {}", option.unwrap_or("alone"));
+        let name = format!("{collector} {}", options.first().unwrap_or(&"alone"));
         let index = Index::of_one(&name, &expected);
         verdict.add(judge(&index, &expected, &got, |_| true));
     }
