@@ -206,7 +206,7 @@ impl<O: Object> AnyResource for Resource<O> {
         selection: &Selection,
         out: &mut Rendered,
     ) -> Result<(), serde_json::Error> {
-        let object: O = serde_json::from_slice(json)?;
+        let object: O = parse(json)?;
         out.restart();
         self.key.write(object.meta(), out);
         let mut name_label = None;
@@ -220,6 +220,15 @@ impl<O: Object> AnyResource for Resource<O> {
             out.end_family();
         }
         Ok(())
+    }
+}
+
+/// Reads an object. Its text is looked through once for what is no UTF-8, which costs less than to look at each string.
+fn parse<O: Object>(json: &[u8]) -> Result<O, serde_json::Error> {
+    match std::str::from_utf8(json) {
+        Ok(json) => serde_json::from_str(json),
+        // It may be in a part that is skipped, or else the error names the place.
+        Err(_) => serde_json::from_slice(json),
     }
 }
 
