@@ -73,14 +73,14 @@ impl<H: Handler> Run<'_, H> {
             self.tell(Status::Following);
             let since = Instant::now();
             let mut heard = false;
-            let watched = self.events(&mut open, &mut version, &mut heard).await?;
+            let watched = self.events(&mut open, &mut version, &mut heard).await;
             drop(open);
             // A server that ends each watch at once is asked less and less often.
             let lasted = since.elapsed() >= self.informer.patience.first_retry;
             if heard || lasted {
                 self.backoff.reset();
             }
-            match watched {
+            match watched? {
                 Watched::Silent => self.silent(resource, &version).await?,
                 Watched::Ended if lasted => {}
                 Watched::Ended => tokio::time::sleep(self.backoff.next()).await,
