@@ -154,6 +154,7 @@ impl Informer {
             status: None,
             seen: String::new(),
             complaints: 0,
+            served: false,
         };
         loop {
             let Err(end) = run.session().await;
@@ -188,6 +189,8 @@ struct Run<'r, H> {
     seen: String,
     /// Objects that could not be read since the last list began.
     complaints: u32,
+    /// It was listed since discovery missed it last.
+    served: bool,
 }
 
 impl<H: Handler> Run<'_, H> {
@@ -229,6 +232,11 @@ impl<H: Handler> Run<'_, H> {
             End::Expired(why) => {
                 self.informer.counts.relists.one();
                 tracing::debug!(resources, why, "listing again");
+            }
+            // An API server that has just started does not know its custom resources yet: once is not enough.
+            End::NotServed if std::mem::take(&mut self.served) => {
+                let error = "no longer served by this API server".to_owned();
+                self.tell(Status::Failing { error, retry_in });
             }
             End::NotServed => self.tell(Status::NotServed { retry_in }),
             End::Failed(error) => self.failed(error, retry_in),
