@@ -94,7 +94,8 @@ pub struct Patience {
     pub answer: Duration,
     /// For the next object of a streaming list. A server that does not know them says nothing at all.
     pub streaming: Duration,
-    /// For anything from an open watch; bookmarks come about once a minute. Beyond it the connection counts as dead.
+    /// For anything from an open watch. Bookmarks come about once a minute where anything changes; beyond this time the
+    /// watch is replaced, in case its connection is dead.
     pub silence: Duration,
     /// The API server is asked to end a watch after a time between this and twice this.
     pub watch: Duration,
