@@ -5,6 +5,7 @@ pub mod apiserver;
 pub mod exposition;
 pub mod http;
 pub mod process;
+pub mod promtool;
 pub mod servers;
 pub mod storage;
 pub mod tally;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -124,6 +125,10 @@ impl Cluster {
 
     /// Makes or renews an object of every resource that the server has, in a namespace of this name.
     pub(crate) fn everything(&self, space: &str) {
+        self.apply(&self.every_object(space));
+    }
+
+    fn every_object(&self, space: &str) -> String {
         let mut yaml = EVERYTHING.replace("SPACE", space);
         if self.modern {
             for (old, new) in [
@@ -136,11 +141,16 @@ impl Cluster {
             yaml.push_str("---\n");
             yaml.push_str(&MODERN.replace("SPACE", space));
         }
-        self.apply(&yaml);
+        yaml
     }
 
     pub(crate) fn apply(&self, yaml: &str) {
-        let mut command = self.command(&["apply", "--validate=false", "--filename=-"]);
+        self.tell(&["apply", "--validate=false", "--filename=-"], yaml);
+    }
+
+    /// Gives kubectl a text to work on.
+    fn tell(&self, args: &[&str], yaml: &str) {
+        let mut command = self.command(args);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -186,9 +196,16 @@ impl Cluster {
 
     /// A namespace of the test's own.
     pub(crate) fn space(&self, name: &str) -> Space<'_> {
-        let name = format!("e2e-{name}-{}", std::process::id());
+        let name = unique(name);
         self.kubectl(&["create", "namespace", &name]).unwrap();
         Space { cluster: self, name }
+    }
+
+    /// An object of every resource, for as long as its guard lives.
+    pub(crate) fn live(&self, name: &str) -> Live<'_> {
+        let live = Live { cluster: self, name: unique(name) };
+        self.everything(&live.name);
+        live
     }
 
     /// A way to change objects that costs no process each time.
@@ -202,6 +219,13 @@ impl Cluster {
         });
         Api { address: agent::local(port.unwrap()), _server: server }
     }
+}
+
+/// A name that no namespace has, not even one that is on its way out.
+fn unique(name: &str) -> String {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("e2e-{name}-{}-{number}", std::process::id())
 }
 
 /// A namespace that goes with its guard.
@@ -219,6 +243,20 @@ impl Drop for Space<'_> {
     }
 }
 
+/// An object of every resource; all of them go with their guard.
+pub(crate) struct Live<'c> {
+    pub(crate) cluster: &'c Cluster,
+    /// The namespace.
+    pub(crate) name: String,
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        let delete = ["delete", "--filename=-", "--ignore-not-found", "--wait=false"];
+        self.cluster.tell(&delete, &self.cluster.every_object(&self.name));
+    }
+}
+
 /// Plain HTTP to the API server, by `kubectl proxy`.
 pub(crate) struct Api {
     address: SocketAddr,
@@ -233,6 +271,10 @@ impl Api {
     /// A JSON merge patch.
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<()> {
         self.call("PATCH", path, "application/merge-patch+json", body)
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<()> {
+        self.call("PUT", path, "application/json", body)
     }
 
     pub(crate) fn delete(&self, path: &str) -> Result<()> {

@@ -18,7 +18,10 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
+    /// The gate is gone.
     closed: AtomicBool,
+    /// Nobody is let through.
+    shut: AtomicBool,
     /// Bytes a second of each connection's answers; 0: as fast as they come.
     rate: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
@@ -34,6 +37,9 @@ impl Gate {
             for client in listener.incoming() {
                 if passed.closed.load(Ordering::Relaxed) {
                     return;
+                }
+                if passed.shut.load(Ordering::Relaxed) {
+                    continue;
                 }
                 // Whatever goes wrong here is to the client a connection that broke.
                 _ = client.and_then(|client| pass(client, server, &passed));
@@ -52,6 +58,16 @@ impl Gate {
         let open = std::mem::take(&mut *self.state.open.lock().unwrap());
         // One that has ended already cannot be shut down.
         open.iter().filter(|stream| stream.shutdown(Shutdown::Both).is_ok()).count()
+    }
+
+    /// Breaks all connections and lets nobody through until it is opened.
+    pub(crate) fn shut(&self) {
+        self.state.shut.store(true, Ordering::Relaxed);
+        self.cut();
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.shut.store(false, Ordering::Relaxed);
     }
 
     /// Answers come at this many bytes a second from now on; 0 is as fast as they can.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use e2e::{Scrape, exposition, wait_until};
 
+use crate::checker::Checker;
 use crate::cluster::Cluster;
 use crate::credentials::Account;
 use crate::gate::Gate;
@@ -40,7 +41,7 @@ fn follows(cluster: &Cluster, subject: &Subject) {
     let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: later, namespace: SPACE}\n";
     cluster.apply(&yaml.replace("SPACE", &space.name));
     truth::reached(cluster, subject);
-    let own = subject.own();
+    let own = subject.own().unwrap();
     for (series, value) in own.of("kube_state_metrics_relists_total") {
         assert_eq!(value, 0.0, "{series}");
     }
@@ -65,6 +66,23 @@ fn lists_come_in_pages_where_the_server_refuses_to_stream_them() {
     assert!(asked >= 2.0, "{asked} pages for a thousand pods");
     follows(&cluster, &subject);
     assert_eq!(subject.logged("level=ERROR", ""), [""; 0]);
+}
+
+#[test]
+fn a_server_that_learns_to_stream_in_an_upgrade_is_followed_before_and_after() {
+    // In 1.33 streaming lists were off.
+    let flags = ["--emulated-version", "1.33"];
+    let Some(cluster) = Cluster::modern("an upgrade", &flags) else { return };
+    let streams = streams_of_pods(&cluster);
+    let subject = Subject::start(&cluster);
+    assert_eq!(streams_of_pods(&cluster), streams);
+    follows(&cluster, &subject);
+    let checker = Checker::start(subject.agent.address, "e2e-listing");
+    cluster.restart(&[]);
+    let space = cluster.space("listing-upgraded");
+    cluster.everything(&space.name);
+    truth::reached(&cluster, &subject);
+    checker.finish("an upgrade");
 }
 
 #[test]
@@ -93,13 +111,13 @@ fn watches_that_the_server_ends_go_on_without_a_new_list() {
     let Some(cluster) = Cluster::modern("watches that end", &flags) else { return };
     let subject = Subject::start(&cluster);
     wait_until("watches", Duration::from_mins(1), || {
-        let watches = subject.of("kube_state_metrics_watch_total", "*v1.Pod").unwrap_or(0.0);
+        let watches = subject.of("kube_state_metrics_watch_total", "*v1.Pod")?;
         ensure!(watches >= 4.0, "{watches} watches of pods");
         Ok::<_, anyhow::Error>(())
     })
     .unwrap();
     follows(&cluster, &subject);
-    assert_eq!(subject.of("kube_state_metrics_list_total", "*v1.Pod"), Some(1.0));
+    assert_eq!(subject.of("kube_state_metrics_list_total", "*v1.Pod").unwrap(), 1.0);
 }
 
 #[test]
@@ -111,8 +129,8 @@ fn a_list_that_is_older_than_etcd_keeps_is_made_again() {
     gate.slow(200 << 10);
     let subject = Subject::spawn(&cluster.kubeconfig, only("pods"), &[&gate.flag()]);
     wait_until("list made again", Duration::from_mins(2), || {
-        let relists = subject.of("kube_state_metrics_relists_total", "pods");
-        ensure!(relists.is_some_and(|relists| relists > 0.0), "{relists:?} lists made again");
+        let relists = subject.of("kube_state_metrics_relists_total", "pods")?;
+        ensure!(relists > 0.0, "{relists} lists made again");
         Ok::<_, anyhow::Error>(())
     })
     .unwrap();

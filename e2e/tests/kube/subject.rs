@@ -78,21 +78,21 @@ impl Subject {
     }
 
     /// What it says about itself.
-    pub(crate) fn own(&self) -> Scrape {
-        let response = e2e::http::get(self.own, "/metrics").unwrap();
-        Scrape::parse(&response.text().unwrap()).unwrap()
+    pub(crate) fn own(&self) -> Result<Scrape> {
+        let response = e2e::http::get(self.own, "/metrics")?;
+        Scrape::parse(&response.text()?)
     }
 
-    /// A number that it tells about a resource.
-    pub(crate) fn of(&self, metric: &str, resource: &str) -> Option<f64> {
-        of(&self.own(), metric, resource)
+    /// A number that it tells about a resource; of lists and watches, those that succeeded.
+    pub(crate) fn of(&self, metric: &str, resource: &str) -> Result<f64> {
+        of(&self.own()?, metric, resource)
     }
 
     /// Waits until it tells the reason why it does not follow a resource; "" is none.
     pub(crate) fn tells(&self, resource: &str, reason: &str) {
         let metric = "kube_state_metrics_resource_available";
         wait_until("availability", Duration::from_mins(2), || {
-            let own = self.own();
+            let own = self.own()?;
             let (key, value) = own
                 .of(metric)
                 .find(|(key, _)| exposition::label(key, "resource").as_deref() == Some(resource))
@@ -132,9 +132,13 @@ pub(crate) fn ready(address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// The only series of a metric that is about a resource.
-pub(crate) fn of(own: &Scrape, metric: &str, resource: &str) -> Option<f64> {
+/// A metric's value for a resource; of lists and watches, those that succeeded.
+pub(crate) fn of(own: &Scrape, metric: &str, resource: &str) -> Result<f64> {
+    let is = |key: &str, name: &str, value: &str| {
+        exposition::label(key, name).is_none_or(|found| found == value)
+    };
     own.of(metric)
-        .find(|(key, _)| exposition::label(key, "resource").as_deref() == Some(resource))
+        .find(|(key, _)| is(key, "resource", resource) && is(key, "result", "success"))
         .map(|(_, value)| value)
+        .with_context(|| format!("no {metric} of {resource}"))
 }

@@ -18,14 +18,17 @@ const FRESH: Duration = Duration::from_secs(3);
 
 /// What the objects that there are now make.
 pub(crate) fn now(cluster: &Cluster, choice: &[String]) -> Result<Scrape> {
+    rendered(cluster, &objects(cluster, choice)?, choice)
+}
+
+/// The objects of the chosen resources, each in the version that is to be followed.
+pub(crate) fn objects(cluster: &Cluster, choice: &[String]) -> Result<Vec<u8>> {
     let names: Vec<String> = resources::ALL
         .iter()
         .filter(|resource| follows(choice, resource.plural))
         .filter_map(|resource| resource.full_name(cluster.modern))
         .collect();
-    let objects =
-        cluster.kubectl(&["get", &names.join(","), "--all-namespaces", "--output=json"])?;
-    rendered(cluster, &objects, choice)
+    cluster.kubectl(&["get", &names.join(","), "--all-namespaces", "--output=json"])
 }
 
 fn follows(choice: &[String], resource: &str) -> bool {
@@ -50,17 +53,16 @@ pub(crate) fn rendered(cluster: &Cluster, objects: &[u8], choice: &[String]) -> 
 
 /// Waits until a scrape equals the truth, and returns it.
 pub(crate) fn reached(cluster: &Cluster, subject: &Subject) -> Scrape {
-    reached_by(cluster, &subject.choice, || subject.scrape())
+    equal(|| now(cluster, &subject.choice), || subject.scrape())
 }
 
-/// The same for whatever can be scraped.
-pub(crate) fn reached_by(
-    cluster: &Cluster,
-    choice: &[String],
+/// Waits until what can be scraped equals what is right.
+pub(crate) fn equal(
+    truth: impl Fn() -> Result<Scrape>,
     scrape: impl Fn() -> Result<Scrape>,
 ) -> Scrape {
     wait_until("scrape that tells the truth", PATIENCE, || {
-        let (truth, since) = (now(cluster, choice)?, Instant::now());
+        let (truth, since) = (truth()?, Instant::now());
         loop {
             let scrape = scrape()?;
             let differences = differences(&truth, &scrape);
