@@ -170,7 +170,7 @@ mod tests {
         families.add("c", &header, std::iter::empty());
         let mut text = Vec::new();
         for member in families.into_members() {
-            Unpacker::default().unpack(&member, &mut text).unwrap();
+            text.extend_from_slice(Unpacker::default().unpack(&member).unwrap());
         }
         assert_eq!(text, b"# HELP a A.\na 1\na 2\n# HELP b B.\nb 1\n");
     }

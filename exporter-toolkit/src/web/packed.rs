@@ -94,34 +94,36 @@ impl Packer {
     }
 }
 
-/// Reads members.
-pub struct Unpacker(Decompressor);
+/// Reads members, with memory that is reused from one to the next.
+pub struct Unpacker {
+    decompressor: Decompressor,
+    /// Keeps its length: bytes that are written over need not be cleared before.
+    scratch: Vec<u8>,
+}
 
 impl Default for Unpacker {
     fn default() -> Self {
-        Self(Decompressor::new())
+        Self { decompressor: Decompressor::new(), scratch: Vec::new() }
     }
 }
 
 impl Unpacker {
-    /// Appends the text of `member` to `out`.
-    pub fn unpack(&mut self, member: &Member, out: &mut Vec<u8>) -> Result<(), DecompressionError> {
-        let start = out.len();
-        out.resize(start + member.length(), 0);
-        let place = out.get_mut(start..).unwrap_or_default();
-        let read = match member.0.fast.get() {
-            Some(fast) => lz4_flex::block::decompress_into(&fast.0, place)
-                .map_err(|_| DecompressionError::BadData)?,
-            None => self.0.gzip_decompress(member.gzip(), place)?,
-        };
-        out.truncate(start + read);
-        Ok(())
+    /// The text of `member`.
+    pub fn unpack(&mut self, member: &Member) -> Result<&[u8], DecompressionError> {
+        if self.scratch.len() < member.length() {
+            self.scratch = vec![0; member.length()];
+        }
+        let place = self.scratch.get_mut(..member.length()).unwrap_or_default();
+        let read = inflate(&mut self.decompressor, member, place)?;
+        Ok(self.scratch.get(..read).unwrap_or_default())
     }
 
     /// The text of `member`, which will be asked for again.
     fn text(&mut self, member: &Member) -> Result<Vec<u8>, DecompressionError> {
-        let mut text = Vec::with_capacity(member.length());
-        self.unpack(member, &mut text)?;
+        // Cleared by the allocator; to grow a vector byte by byte takes longer than to inflate.
+        let mut text = vec![0; member.length()];
+        let read = inflate(&mut self.decompressor, member, &mut text)?;
+        text.truncate(read);
         if member.0.fast.get().is_none()
             && let Some(fast) = Fast::new(&text)
         {
@@ -129,6 +131,18 @@ impl Unpacker {
             drop(member.0.fast.set(fast));
         }
         Ok(text)
+    }
+}
+
+fn inflate(
+    decompressor: &mut Decompressor,
+    member: &Member,
+    place: &mut [u8],
+) -> Result<usize, DecompressionError> {
+    match member.0.fast.get() {
+        Some(fast) => lz4_flex::block::decompress_into(&fast.0, place)
+            .map_err(|_| DecompressionError::BadData),
+        None => decompressor.gzip_decompress(member.gzip(), place),
     }
 }
 

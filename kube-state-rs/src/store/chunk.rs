@@ -64,7 +64,6 @@ pub(super) struct Part<'a> {
 pub(super) struct Mill {
     packer: Packer,
     unpacker: Unpacker,
-    old: Vec<u8>,
     new: Vec<u8>,
     lengths: Vec<u32>,
 }
@@ -94,40 +93,45 @@ impl Mill {
     }
 
     fn block(&mut self, old: Option<&Block>, parts: &[Part<'_>]) -> Result<Option<Block>, Damaged> {
-        self.old.clear();
-        if let Some(old) = old {
-            self.unpacker.unpack(&old.member, &mut self.old).map_err(|_| Damaged)?;
-        }
-        self.join(old.map(|old| &old.lengths), parts)?;
+        let text = match old {
+            Some(old) => self.unpacker.unpack(&old.member).map_err(|_| Damaged)?,
+            None => &[],
+        };
+        let Self { new, lengths, .. } = self;
+        join(text, old.map(|old| &old.lengths), parts, new, lengths)?;
         if self.new.is_empty() {
             return Ok(None);
         }
         let member = self.packer.pack(&self.new).map_err(|_| Damaged)?;
         Ok(Some(Block { member, lengths: Lengths::new(&self.lengths) }))
     }
+}
 
-    /// Puts the old text and the parts together.
-    fn join(&mut self, lengths: Option<&Lengths>, parts: &[Part<'_>]) -> Result<(), Damaged> {
-        self.new.clear();
-        self.lengths.clear();
-        let mut rest = self.old.as_slice();
-        let mut parts = parts.iter().peekable();
-        for place in 0..OBJECTS {
-            let length = lengths.map_or(0, |lengths| lengths.of(place));
-            let (old, after) = rest.split_at_checked(length).ok_or(Damaged)?;
-            rest = after;
-            let mut text = old;
-            while let Some(part) = parts.next_if(|part| part.place == place) {
-                text = part.text;
-            }
-            self.new.extend_from_slice(text);
-            self.lengths.push(u32::try_from(text.len()).map_err(|_| Damaged)?);
+/// Puts the text of a block and new parts together; `new` and `lengths` are what the block becomes.
+fn join(
+    mut rest: &[u8],
+    known: Option<&Lengths>,
+    parts: &[Part<'_>],
+    new: &mut Vec<u8>,
+    lengths: &mut Vec<u32>,
+) -> Result<(), Damaged> {
+    new.clear();
+    lengths.clear();
+    let mut parts = parts.iter().peekable();
+    for place in 0..OBJECTS {
+        let length = known.map_or(0, |known| known.of(place));
+        let (mut text, after) = rest.split_at_checked(length).ok_or(Damaged)?;
+        rest = after;
+        while let Some(part) = parts.next_if(|part| part.place == place) {
+            text = part.text;
         }
-        while self.lengths.last() == Some(&0) {
-            self.lengths.pop();
-        }
-        Ok(())
+        new.extend_from_slice(text);
+        lengths.push(u32::try_from(text.len()).map_err(|_| Damaged)?);
     }
+    while lengths.last() == Some(&0) {
+        lengths.pop();
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,11 +141,10 @@ mod tests {
     use super::*;
 
     fn text(chunk: &Chunk, family: usize) -> String {
-        let mut out = Vec::new();
-        if let Some(block) = &chunk.blocks[family] {
-            Unpacker::default().unpack(&block.member, &mut out).unwrap();
-        }
-        String::from_utf8(out).unwrap()
+        chunk.blocks[family].as_ref().map_or_else(String::new, |block| {
+            let mut unpacker = Unpacker::default();
+            String::from_utf8(unpacker.unpack(&block.member).unwrap().to_vec()).unwrap()
+        })
     }
 
     fn part(family: usize, place: usize, text: &str) -> Part<'_> {

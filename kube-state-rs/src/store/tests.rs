@@ -58,7 +58,7 @@ fn text(snapshot: &Snapshot) -> String {
     let mut out = Vec::new();
     for family in 0..2 {
         for member in snapshot.members(family) {
-            Unpacker::default().unpack(member, &mut out).unwrap();
+            out.extend_from_slice(Unpacker::default().unpack(member).unwrap());
         }
     }
     String::from_utf8(out).unwrap()
