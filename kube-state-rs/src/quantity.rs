@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// An amount, exact to a thousand-millionth, which is the finest that the API keeps; what is finer is rounded away from
-/// zero, and what is larger than 2^63 - 1 is that, as in the API.
+/// zero.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Quantity {
     negative: bool,
@@ -17,10 +17,17 @@ pub struct Quantity {
 
 const NANO: u32 = 1_000_000_000;
 const MOST: u64 = i64::MAX.unsigned_abs();
+const ENOUGH: u128 = 10_u128.pow(28);
 
 impl Quantity {
-    /// Reads a quantity's text; `None` where it is none.
+    /// Reads a quantity's text; `None` where it is none, or 2^63 - 1 and more.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_capped(text).filter(|quantity| quantity.whole < MOST)
+    }
+
+    /// Reads a quantity's text; what is more than 2^63 - 1 is that: the API takes a senseless request, which must not
+    /// hide its pod.
+    fn parse_capped(text: &str) -> Option<Self> {
         let (negative, unsigned) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
             [b'+', rest @ ..] => (false, rest),
@@ -28,7 +35,7 @@ impl Quantity {
         };
         let (mantissa, decimals, suffix) = decimal(unsigned)?;
         let (factor, divisor) = scale(suffix)?;
-        let divisor = power(10, decimals).saturating_mul(divisor);
+        let divisor = ten_to(decimals).saturating_mul(divisor);
         let (whole, nanos) = divide(mantissa.saturating_mul(factor), divisor);
         Some(Self { negative: negative && (whole, nanos) != (0, 0), whole, nanos })
     }
@@ -64,8 +71,10 @@ fn decimal(text: &[u8]) -> Option<(u128, u32, &[u8])> {
     let mut at = 0;
     for &byte in text {
         match byte {
+            // What stands after so many digits is finer than any amount.
+            b'0'..=b'9' if point.is_some() && mantissa > ENOUGH => {}
             b'0'..=b'9' => {
-                mantissa = mantissa.checked_mul(10)?.checked_add(u128::from(byte - b'0'))?;
+                mantissa = mantissa.saturating_mul(10).saturating_add(u128::from(byte - b'0'));
                 digits += 1;
             }
             b'.' if point.is_none() => point = Some(digits),
@@ -88,26 +97,26 @@ fn scale(suffix: &[u8]) -> Option<(u128, u128)> {
         b"Ti" => (1 << 40, 1),
         b"Pi" => (1 << 50, 1),
         b"Ei" => (1 << 60, 1),
-        b"n" => (1, power(10, 9)),
-        b"u" => (1, power(10, 6)),
-        b"k" => (power(10, 3), 1),
-        b"M" => (power(10, 6), 1),
-        b"G" => (power(10, 9), 1),
-        b"T" => (power(10, 12), 1),
-        b"P" => (power(10, 15), 1),
-        b"E" => (power(10, 18), 1),
+        b"n" => (1, ten_to(9)),
+        b"u" => (1, ten_to(6)),
+        b"k" => (ten_to(3), 1),
+        b"M" => (ten_to(6), 1),
+        b"G" => (ten_to(9), 1),
+        b"T" => (ten_to(12), 1),
+        b"P" => (ten_to(15), 1),
+        b"E" => (ten_to(18), 1),
         [b'e' | b'E', exponent @ ..] => {
-            let exponent: i32 = std::str::from_utf8(exponent).ok()?.parse().ok()?;
-            let size = power(10, exponent.unsigned_abs());
+            let exponent: i64 = std::str::from_utf8(exponent).ok()?.parse().ok()?;
+            let size = ten_to(u32::try_from(exponent.unsigned_abs()).unwrap_or(u32::MAX));
             if exponent < 0 { (1, size) } else { (size, 1) }
         }
         _ => return None,
     })
 }
 
-/// A power, or the largest number there is.
-fn power(base: u128, exponent: u32) -> u128 {
-    base.saturating_pow(exponent)
+/// A power of ten, or the largest number there is.
+fn ten_to(exponent: u32) -> u128 {
+    10_u128.saturating_pow(exponent)
 }
 
 /// Whole units and thousand-millionths, both within their bounds.
@@ -146,7 +155,8 @@ impl Visitor<'_> for Text {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Quantity, E> {
-        Quantity::parse(text).ok_or_else(|| Error::custom(format_args!("'{text}' is no quantity")))
+        Quantity::parse_capped(text)
+            .ok_or_else(|| Error::custom(format_args!("'{text}' is no quantity")))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Quantity, E> {
@@ -198,11 +208,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_the_largest() {
-        for text in ["9e99999", "99999999999999999999", "8Ei", "9223372036854775807.5"] {
-            assert_eq!(Quantity::parse(text).unwrap().value(), i64::MAX, "{text}");
+    fn what_is_too_large_is_none_but_in_an_object_the_largest() {
+        let long = "9".repeat(50);
+        for text in ["9e99999", "99999999999999999999", "8Ei", "1e39", "1e9999999999", &long] {
+            assert_eq!(Quantity::parse(text), None, "{text}");
+            let quantity: Quantity = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(quantity.value(), i64::MAX, "{text}");
         }
-        assert_eq!(Quantity::parse("-9e99").unwrap().value(), -i64::MAX);
+        assert_eq!(Quantity::parse_capped("-9e99").unwrap().value(), -i64::MAX);
+    }
+
+    #[test]
+    fn many_digits_after_the_point_are_no_harm() {
+        let text = format!("0.25{}", "0".repeat(60));
+        assert_eq!(Quantity::parse(&text), Quantity::parse("250m"));
+        let text = format!("0.{}1", "0".repeat(60));
+        assert_eq!(Quantity::parse(&text), Quantity::parse("1n"));
     }
 
     #[test]
@@ -232,7 +253,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in "[-+0-9.eEmkKMGi]{0,50}") {
-            if let Some(quantity) = Quantity::parse(&text) {
+            if let Some(quantity) = Quantity::parse_capped(&text) {
                 let size = quantity.as_f64().abs();
                 prop_assert!(quantity.value() as f64 >= -9.3e18 && size <= 9.3e18);
             }

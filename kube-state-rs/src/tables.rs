@@ -41,16 +41,16 @@ pub fn families(resources: &[&dyn AnyResource]) -> String {
 /// With `namespaces` a Role in each for what belongs to namespaces, and a `ClusterRole` for the rest. `names` of resources
 /// are grouped by API group; older groups of a resource are named too, so that the same roles serve any cluster.
 pub fn rbac(resources: &[&dyn AnyResource], namespaces: &[String], custom: &[String]) -> String {
-    let namespaced = |one: &&&dyn AnyResource| one.scope() == Scope::Namespaced;
+    let inside = |one: &&&dyn AnyResource| one.scope() == Scope::Namespaced;
     let mut out = String::new();
     if namespaces.is_empty() {
         role(&mut out, None, resources.iter().copied(), custom);
         return out;
     }
-    let cluster = resources.iter().filter(|one| !namespaced(one)).copied();
+    let cluster = resources.iter().filter(|one| !inside(one)).copied();
     role(&mut out, None, cluster, custom);
     for namespace in namespaces {
-        role(&mut out, Some(namespace), resources.iter().filter(namespaced).copied(), &[]);
+        role(&mut out, Some(namespace), resources.iter().filter(inside).copied(), &[]);
     }
     out
 }

@@ -182,8 +182,8 @@ impl<H: Handler> Run<'_, H> {
                 return Ok(Event::Changed);
             }
         };
-        let object = json::member(text, "object").unwrap_or("null");
-        let change = match json::member(text, "type").unwrap_or_default() {
+        let (kind, object) = parts(text);
+        let change = match kind {
             r#""ADDED""# | r#""MODIFIED""# => Change::Applied,
             r#""DELETED""# => Change::Deleted,
             r#""BOOKMARK""# => {
@@ -237,6 +237,23 @@ impl<H: Handler> Run<'_, H> {
     }
 }
 
+/// The kind of an event, with its quotes, and its object. Every API server writes these two members in this order, so the
+/// object's end need not be looked for: that would be a pass over all of it.
+fn parts(line: &str) -> (&str, &str) {
+    let usual = || {
+        let rest = line.trim_ascii().strip_prefix(r#"{"type":"#)?.strip_suffix('}')?;
+        let (kind, object) = rest.split_once(r#","object":"#)?;
+        (kind.len() <= LONGEST_KIND).then_some((kind, object))
+    };
+    usual().unwrap_or_else(|| {
+        let member = |name| json::member(line, name);
+        (member("type").unwrap_or_default(), member("object").unwrap_or("null"))
+    })
+}
+
+/// `"BOOKMARK"`.
+const LONGEST_KIND: usize = 10;
+
 /// How the API server says that it does not know a version yet, with the status 504.
 const TOO_LARGE: &str = "Too large resource version";
 
@@ -261,5 +278,24 @@ fn went_back(last: &str, next: &str) -> Result<(), End> {
             Err(End::Expired(format!("versions went back from {last} to {next}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_its_parts_however_it_is_written() {
+        let object = r#"{"metadata":{"name":"a,\"object\":"}}"#;
+        for line in [
+            format!(r#"{{"type":"ADDED","object":{object}}}"#),
+            format!(r#"{{"type":"ADDED","object":{object}}}  "#),
+            format!(r#" {{ "object": {object}, "type": "ADDED" }}"#),
+            format!(r#"{{"object":{object},"type":"ADDED"}}"#),
+        ] {
+            assert_eq!(parts(&line), (r#""ADDED""#, object), "{line}");
+        }
+        assert_eq!(parts("nonsense"), ("", "null"));
     }
 }

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_gives_none() {
-        let odd = ["", "Ready", "1 Gi", "2.5%", "%", "2022-06-28"];
+        let odd = ["", "Ready", "1 Gi", "2.5%", "%", "1e999", "2022-06-28"];
         for value in odd.map(Value::from).into_iter().chain([json!(null), json!([1]), json!({})]) {
             assert_eq!(of(&value), None, "{value}");
         }

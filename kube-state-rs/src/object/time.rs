@@ -21,7 +21,9 @@ impl Time {
 
     /// Reads a time in RFC 3339.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok().map(Self)
+        let seconds = text.as_bytes().try_into().ok().and_then(utc_seconds);
+        let timestamp = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+        timestamp.or_else(|| text.parse().ok()).map(Self)
     }
 
     /// As [`Time::seconds`], of a time that may be missing: then Go's zero time, the year 1, as the peer gives it where it
@@ -51,12 +53,7 @@ impl Visitor<'_> for TimeVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
-        let seconds = text.as_bytes().try_into().ok().and_then(utc_seconds);
-        let timestamp = match seconds.map(jiff::Timestamp::from_second) {
-            Some(Ok(timestamp)) => timestamp,
-            _ => text.parse().map_err(Error::custom)?,
-        };
-        Ok(Time(timestamp))
+        Time::parse(text).ok_or_else(|| Error::custom(format_args!("'{text}' is no time")))
     }
 }
 
