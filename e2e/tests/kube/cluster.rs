@@ -85,6 +85,11 @@ impl Cluster {
         let kubectl = servers::need(test, "kubectl-1.36")?;
         servers::need(test, "apiserver136")?;
         servers::need(test, "etcd-3.5")?;
+        let run = servers::testbed().join("run");
+        if let Err(error) = std::fs::create_dir_all(run.join(format!("k8s-modern-{number}"))) {
+            servers::skip(test, &format!("{}: {error}", run.display()));
+            return None;
+        }
         let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
         let kubeconfig = servers::testbed().join(format!("run/k8s-modern-{number}/admin.conf"));
         Some(Self { modern: Some(number), kubeconfig, kubectl, folder, turn })
