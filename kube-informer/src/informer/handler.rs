@@ -77,8 +77,8 @@ pub struct Broken<'a> {
 pub enum Status {
     /// Listed, and a watch is open.
     Following,
-    /// The API server serves none of the candidates; discovery is asked again after `retry_in`. Objects of a resource
-    /// that was served before are gone with it.
+    /// The API server serves none of the candidates; discovery is asked again after `retry_in`. For a resource that was
+    /// served before, discovery has said so twice: its objects are gone with it.
     NotServed { retry_in: Duration },
     /// RBAC lacks the verb `list` or `watch`; what was listed before gets old.
     Forbidden { message: String, retry_in: Duration },

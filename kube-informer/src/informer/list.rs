@@ -38,6 +38,7 @@ impl<H: Handler> Run<'_, H> {
             Ok(_) => {
                 counts.lists.success.one();
                 counts.last_list.is_now();
+                self.served = true;
                 self.handler.listed().await;
             }
             Err(End::NoStreaming(_)) => {

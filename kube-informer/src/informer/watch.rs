@@ -209,9 +209,10 @@ impl<H: Handler> Run<'_, H> {
         tokio::time::sleep(self.backoff.next()).await;
     }
 
-    /// Decides whether another watch may go on from `version`. The connection may be dead, or there is nothing to tell:
-    /// old API servers send no bookmarks for a resource that does not change. Or the version is still to come, as etcd
-    /// was restored from a backup and counts from below it; then all that changes meanwhile would be missed.
+    /// Decides whether another watch may go on from `version`. The connection may be dead, or there is nothing to tell: an
+    /// API server sends no bookmark while it knows no version above the one that the watch started at, which goes for
+    /// each resource that does not change on old ones, and for a whole cluster at rest on new ones. Or the version is
+    /// still to come, as etcd was restored from a backup and counts from below it; then all changes would be missed.
     async fn silent(&mut self, resource: &Resource, version: &str) -> Result<(), End> {
         self.informer.counts.silent.one();
         tracing::debug!(resources = self.name(), "a watch was silent, opening another");
