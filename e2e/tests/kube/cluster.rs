@@ -15,9 +15,11 @@ use e2e::{Server, agent, servers, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Of the testbed's 1.36 servers this one is the tests' own: it is restarted at will.
-const OWN: &str = "--modern=1";
-/// Pods of the 1.36 server: nobody runs them.
+/// Of the testbed's 1.36 servers these are the tests' own. The first is filled once and restarted at will.
+const OWN: u16 = 1;
+/// This one is there for one test and starts empty.
+const EMPTY: u16 = 2;
+/// Pods of the first: nobody runs them.
 const PODS: usize = 1000;
 
 const EVERYTHING: &str = include_str!("objects/everything.yaml");
@@ -37,7 +39,8 @@ struct State {
 
 /// One API server, for one test at a time.
 pub(crate) struct Cluster {
-    pub(crate) modern: bool,
+    /// The number of a 1.36 server; `None` for the cluster of 1.20.
+    modern: Option<u16>,
     pub(crate) kubeconfig: PathBuf,
     kubectl: PathBuf,
     folder: TempDir,
@@ -57,22 +60,48 @@ impl Cluster {
         }
         let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
         let kubeconfig = k8s(&["up"]);
-        Some(Self { modern: false, kubeconfig, kubectl, folder, turn })
+        Some(Self { modern: None, kubeconfig, kubectl, folder, turn })
     }
 
     /// The API server of Kubernetes 1.36 with these flags, filled; or a line about why the test is skipped.
     pub(crate) fn modern(test: &str, flags: &[&str]) -> Option<Self> {
-        let kubectl = servers::need(test, "kubectl-1.36")?;
-        servers::need(test, "apiserver136")?;
-        servers::need(test, "etcd-3.5")?;
-        let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
-        let kubeconfig = servers::testbed().join("run/k8s-modern-1/admin.conf");
-        let cluster = Self { modern: true, kubeconfig, kubectl, folder, turn };
+        let cluster = Self::of(test, OWN)?;
         if !cluster.runs_with(flags) {
             cluster.restart(flags);
         }
         cluster.fill();
         Some(cluster)
+    }
+
+    /// A 1.36 API server with nothing in it, which is forgotten after the test.
+    pub(crate) fn empty(test: &str) -> Option<Self> {
+        let cluster = Self::of(test, EMPTY)?;
+        k8s(&["down", &cluster.flag()]);
+        k8s(&["up", &cluster.flag()]);
+        Some(cluster)
+    }
+
+    fn of(test: &str, number: u16) -> Option<Self> {
+        let kubectl = servers::need(test, "kubectl-1.36")?;
+        servers::need(test, "apiserver136")?;
+        servers::need(test, "etcd-3.5")?;
+        let run = servers::testbed().join("run");
+        if let Err(error) = std::fs::create_dir_all(run.join(format!("k8s-modern-{number}"))) {
+            servers::skip(test, &format!("{}: {error}", run.display()));
+            return None;
+        }
+        let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
+        let kubeconfig = servers::testbed().join(format!("run/k8s-modern-{number}/admin.conf"));
+        Some(Self { modern: Some(number), kubeconfig, kubectl, folder, turn })
+    }
+
+    /// What chooses the server for `e2e/testbed/k8s` and `k8s-fill`.
+    fn flag(&self) -> String {
+        self.modern.map(|number| format!("--modern={number}")).unwrap_or_default()
+    }
+
+    pub(crate) fn is_modern(&self) -> bool {
+        self.modern.is_some()
     }
 
     fn runs_with(&self, flags: &[&str]) -> bool {
@@ -82,30 +111,30 @@ impl Cluster {
     /// The 1.36 API server ends and comes back: to it every version that a watch stands at is unknown.
     pub(crate) fn restart(&self, flags: &[&str]) {
         self.stop("apiserver136");
-        let up: Vec<&str> = ["up", OWN, "--"].into_iter().chain(flags.iter().copied()).collect();
+        let flag = self.flag();
+        let up: Vec<&str> = ["up", &flag, "--"].into_iter().chain(flags.iter().copied()).collect();
         k8s(&up);
-        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
-        self.turn.borrow_mut().flags = Some(flags);
+        self.left_with(Some(flags));
+    }
+
+    /// Notes in which state other tests will find the filled server.
+    fn left_with(&self, flags: Option<&[&str]>) {
+        if self.modern == Some(OWN) {
+            let owned = |flags: &[&str]| flags.iter().map(|&flag| flag.to_owned()).collect();
+            self.turn.borrow_mut().flags = flags.map(owned);
+        }
     }
 
     /// Ends one server.
     pub(crate) fn stop(&self, name: &str) {
-        if self.modern {
-            self.turn.borrow_mut().flags = None;
-            k8s(&["stop", name, OWN]);
-        } else {
-            k8s(&["stop", name]);
-        }
+        self.left_with(None);
+        k8s(&["stop", name, &self.flag()]);
     }
 
     /// Starts what is not running, and waits until the API server is ready.
     pub(crate) fn up(&self) {
-        if self.modern {
-            k8s(&["up", OWN]);
-            self.turn.borrow_mut().flags = Some(Vec::new());
-        } else {
-            k8s(&["up"]);
-        }
+        k8s(&["up", &self.flag()]);
+        self.left_with(Some(&[]));
     }
 
     fn fill(&self) {
@@ -115,12 +144,17 @@ impl Cluster {
         let list = self.get("/api/v1/pods?limit=1").unwrap();
         let more = list["metadata"]["remainingItemCount"].as_u64().unwrap_or(0);
         if more + 1 < PODS as u64 {
-            let fill = testbed("k8s-fill");
-            let output = Command::new(fill).args([&PODS.to_string(), OWN]).output().unwrap();
-            assert!(output.status.success(), "{output:?}");
+            self.fill_with(PODS);
         }
         self.everything(FIXED);
         self.turn.borrow_mut().filled = true;
+    }
+
+    /// Makes nodes, replica sets and so many pods that nobody runs.
+    pub(crate) fn fill_with(&self, pods: usize) {
+        let mut fill = Command::new(testbed("k8s-fill"));
+        let output = fill.args([&pods.to_string(), &self.flag()]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     /// Makes or renews an object of every resource that the server has, in a namespace of this name.
@@ -130,7 +164,7 @@ impl Cluster {
 
     fn every_object(&self, space: &str) -> String {
         let mut yaml = EVERYTHING.replace("SPACE", space);
-        if self.modern {
+        if self.is_modern() {
             for (old, new) in [
                 ("batch/v1beta1", "batch/v1"),
                 ("policy/v1beta1", "policy/v1"),
@@ -186,7 +220,7 @@ impl Cluster {
 
     /// Where the API server listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        agent::local(if self.modern { 26453 } else { 16443 })
+        agent::local(self.modern.map_or(16443, |number| 26443 + 10 * number))
     }
 
     /// Where a test may put files.
@@ -218,6 +252,14 @@ impl Cluster {
             port.ok_or(log)
         });
         Api { address: agent::local(port.unwrap()), _server: server }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.modern == Some(EMPTY) {
+            k8s(&["down", &self.flag()]);
+        }
     }
 }
 
@@ -303,7 +345,8 @@ fn turn() -> MutexGuard<'static, State> {
 
 /// Runs `e2e/testbed/k8s`; the last line it prints is the kubeconfig's path.
 fn k8s(args: &[&str]) -> PathBuf {
-    let output = Command::new(testbed("k8s")).args(args).output().unwrap();
+    let args: Vec<&str> = args.iter().copied().filter(|arg| !arg.is_empty()).collect();
+    let output = Command::new(testbed("k8s")).args(&args).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "k8s {}: {said}", args.join(" "));
     let printed = String::from_utf8_lossy(&output.stdout);

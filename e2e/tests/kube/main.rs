@@ -20,6 +20,7 @@ mod custom;
 mod faults;
 mod gate;
 mod hostile;
+mod large;
 mod listing;
 mod old;
 mod pod;

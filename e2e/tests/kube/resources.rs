@@ -11,8 +11,20 @@ pub(crate) struct Known {
 impl Known {
     /// As kubectl takes it, where the server has it: `cronjobs.v1beta1.batch`.
     pub(crate) fn full_name(&self, modern: bool) -> Option<String> {
-        let version = if modern { Some(self.modern) } else { self.old }?;
-        Some(format!("{}.{version}.{}", self.plural, self.group))
+        Some(format!("{}.{}.{}", self.plural, self.version(modern)?, self.group))
+    }
+
+    /// Its path in the API.
+    pub(crate) fn path(&self, modern: bool) -> Option<String> {
+        let (Self { plural, group, .. }, version) = (self, self.version(modern)?);
+        Some(match *group {
+            "" => format!("/api/{version}/{plural}"),
+            group => format!("/apis/{group}/{version}/{plural}"),
+        })
+    }
+
+    fn version(&self, modern: bool) -> Option<&'static str> {
+        if modern { Some(self.modern) } else { self.old }
     }
 }
 

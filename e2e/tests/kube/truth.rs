@@ -26,9 +26,19 @@ pub(crate) fn objects(cluster: &Cluster, choice: &[String]) -> Result<Vec<u8>> {
     let names: Vec<String> = resources::ALL
         .iter()
         .filter(|resource| follows(choice, resource.plural))
-        .filter_map(|resource| resource.full_name(cluster.modern))
+        .filter_map(|resource| resource.full_name(cluster.is_modern()))
         .collect();
     cluster.kubectl(&["get", &names.join(","), "--all-namespaces", "--output=json"])
+}
+
+/// The same of many objects, as the API server sends them: `kubectl get --raw`.
+pub(crate) fn raw(cluster: &Cluster, choice: &[String]) -> Result<Scrape> {
+    let mut objects = Vec::new();
+    for known in resources::ALL.iter().filter(|known| follows(choice, known.plural)) {
+        let path = known.path(cluster.is_modern()).context("it is not served")?;
+        objects.extend(cluster.kubectl(&["get", "--raw", &path])?);
+    }
+    rendered(cluster, &objects, choice)
 }
 
 fn follows(choice: &[String], resource: &str) -> bool {
