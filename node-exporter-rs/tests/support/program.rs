@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_node-exporter-rs");
 /// Far longer than it takes on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running program; it ends with the test.
 pub(crate) struct Program {
