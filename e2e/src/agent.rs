@@ -23,20 +23,27 @@ pub struct Agent {
 
 /// The `node-exporter-rs` to be tested: `$NODE_EXPORTER_RS`, else the one built into the same target folder.
 pub fn node_exporter_rs() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("NODE_EXPORTER_RS") {
+    built("node-exporter-rs")
+}
+
+/// The `kube-state-rs` to be tested: `$KUBE_STATE_RS`, else the one built into the same target folder.
+pub fn kube_state_rs() -> Result<PathBuf> {
+    built("kube-state-rs")
+}
+
+fn built(name: &str) -> Result<PathBuf> {
+    let variable = name.to_uppercase().replace('-', "_");
+    if let Some(path) = std::env::var_os(&variable) {
         return Ok(path.into());
     }
     let own = std::env::current_exe().context("where is this program?")?;
     own.ancestors()
         .take(4)
         .filter(|folder| folder.is_dir())
-        .map(|folder| folder.join("node-exporter-rs"))
+        .map(|folder| folder.join(name))
         .find(|path| path.is_file())
         .ok_or_else(|| {
-            anyhow!(
-                "node-exporter-rs is not built: run `cargo build -p node-exporter-rs`, or set \
-                 NODE_EXPORTER_RS"
-            )
+            anyhow!("{name} is not built: run `cargo build -p {name}`, or set {variable}")
         })
 }
 

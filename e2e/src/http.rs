@@ -30,6 +30,7 @@ pub struct Request {
     address: SocketAddr,
     path: String,
     headers: String,
+    body: Vec<u8>,
     timeout: Duration,
 }
 
@@ -49,7 +50,8 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Response, Error> {
 impl Request {
     pub fn new(address: SocketAddr, path: &str) -> Self {
         let timeout = Duration::from_secs(30);
-        Self { method: "GET", address, path: path.to_owned(), headers: String::new(), timeout }
+        let (path, headers, body) = (path.to_owned(), String::new(), Vec::new());
+        Self { method: "GET", address, path, headers, body, timeout }
     }
 
     /// POST instead of GET, without a body.
@@ -57,6 +59,14 @@ impl Request {
     pub fn post(mut self) -> Self {
         self.method = "POST";
         self.header("Content-Length", "0")
+    }
+
+    /// Another method, with a body of this type.
+    #[must_use]
+    pub fn sending(mut self, method: &'static str, kind: &str, body: Vec<u8>) -> Self {
+        (self.method, self.body) = (method, body);
+        let length = self.body.len().to_string();
+        self.header("Content-Type", kind).header("Content-Length", &length)
     }
 
     #[must_use]
@@ -83,7 +93,7 @@ impl Request {
     pub fn send(&self) -> Result<Response, Error> {
         let no_answer = |error| Error::NoAnswer(self.address, error);
         let mut stream = self.connect()?;
-        stream.write_all(self.text("Connection: close\r\n").as_bytes()).map_err(no_answer)?;
+        stream.write_all(&self.bytes("Connection: close\r\n")).map_err(no_answer)?;
         let mut answer = Vec::new();
         match stream.take(LIMIT).read_to_end(&mut answer) {
             Ok(_) => {}
@@ -104,9 +114,10 @@ impl Request {
         Ok(stream)
     }
 
-    fn text(&self, more: &str) -> String {
+    fn bytes(&self, more: &str) -> Vec<u8> {
         let Self { method, path, address, headers, .. } = self;
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{more}{headers}\r\n")
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{more}{headers}\r\n");
+        [head.as_bytes(), &self.body].concat()
     }
 }
 
@@ -122,7 +133,7 @@ impl Connection {
             Some(stream) => stream,
             None => request.connect()?,
         };
-        stream.write_all(request.text("").as_bytes()).map_err(no_answer)?;
+        stream.write_all(&request.bytes("")).map_err(no_answer)?;
         let (mut answer, mut part) = (Vec::new(), vec![0; 1 << 20]);
         loop {
             let count = stream.read(&mut part).map_err(no_answer)?;

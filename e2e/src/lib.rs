@@ -5,11 +5,14 @@ pub mod apiserver;
 pub mod exposition;
 pub mod http;
 pub mod process;
+pub mod promtool;
 pub mod servers;
+pub mod storage;
 pub mod tally;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;
 pub use exposition::Scrape;
 pub use process::{Server, cargo, free_port, wait_until};
+pub use storage::Storage;
 pub use tally::Tally;

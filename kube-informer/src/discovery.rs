@@ -21,6 +21,8 @@ use wire::{GroupVersion, Listed};
 
 /// No answer is asked for again before it is this old.
 const FRESH: Duration = Duration::from_secs(30);
+/// A failure is shared by those who ask at the same time, and soon tried again.
+const FAILED: Duration = Duration::from_secs(2);
 /// Versions change with an upgrade only.
 const VERSION_FRESH: Duration = Duration::from_mins(10);
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -167,7 +169,7 @@ async fn remembered<T>(
 ) -> Result<Arc<T>, DiscoveryError> {
     let mut memory = memory.lock().await;
     if let Some((since, answer)) = &*memory
-        && since.elapsed() < fresh
+        && since.elapsed() < if answer.is_ok() { fresh } else { FAILED }
     {
         return answer.clone();
     }

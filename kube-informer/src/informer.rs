@@ -94,7 +94,8 @@ pub struct Patience {
     pub answer: Duration,
     /// For the next object of a streaming list. A server that does not know them says nothing at all.
     pub streaming: Duration,
-    /// For anything from an open watch; bookmarks come about once a minute. Beyond it the connection counts as dead.
+    /// For anything from an open watch. Bookmarks come about once a minute where anything changes; beyond this time the
+    /// watch is replaced, in case its connection is dead.
     pub silence: Duration,
     /// The API server is asked to end a watch after a time between this and twice this.
     pub watch: Duration,
@@ -153,6 +154,8 @@ impl Informer {
             backoff: Backoff::new(self.patience.first_retry, self.patience.last_retry),
             status: None,
             seen: String::new(),
+            complaints: 0,
+            served: false,
         };
         loop {
             let Err(end) = run.session().await;
@@ -185,6 +188,10 @@ struct Run<'r, H> {
     status: Option<Status>,
     /// The version of the object that came last; empty where it could not be read.
     seen: String,
+    /// Objects that could not be read since the last list began.
+    complaints: u32,
+    /// It was listed since discovery missed it last.
+    served: bool,
 }
 
 impl<H: Handler> Run<'_, H> {
@@ -203,9 +210,7 @@ impl<H: Handler> Run<'_, H> {
         let retry_in = match &end {
             End::NotServed => self.informer.patience.absent,
             End::NoColumn(_) | End::NoStreaming(_) => Duration::ZERO,
-            End::Failed(RequestError::Refused { retry_after, .. }) => {
-                self.backoff.next_after(*retry_after)
-            }
+            End::Failed(error) => self.backoff.next_after(error.retry_after()),
             _ => self.backoff.next(),
         };
         let resources = self.name();
@@ -228,6 +233,11 @@ impl<H: Handler> Run<'_, H> {
             End::Expired(why) => {
                 self.informer.counts.relists.one();
                 tracing::debug!(resources, why, "listing again");
+            }
+            // An API server that has just started does not know its custom resources yet: once is not enough.
+            End::NotServed if std::mem::take(&mut self.served) => {
+                let error = "no longer served by this API server".to_owned();
+                self.tell(Status::Failing { error, retry_in });
             }
             End::NotServed => self.tell(Status::NotServed { retry_in }),
             End::Failed(error) => self.failed(error, retry_in),

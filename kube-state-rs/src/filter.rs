@@ -129,7 +129,7 @@ fn patterns(flag: &'static str, list: &str) -> Result<Vec<Regex>, FilterError> {
 }
 
 /// The names of `--resources`, or those that are followed without it; sorted, none twice.
-fn resources(list: &str) -> Result<Vec<&'static str>, FilterError> {
+pub fn resources(list: &str) -> Result<Vec<&'static str>, FilterError> {
     let given: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if let Some(name) = given.iter().find(|name| find(name).is_none()) {
         return Err(FilterError::Resource { name: (*name).to_owned() });

@@ -153,6 +153,8 @@ pub struct PackError(String);
 
 #[cfg(test)]
 mod tests {
+    use exporter_toolkit::web::Unpacker;
+
     use super::*;
 
     #[test]
@@ -166,8 +168,10 @@ mod tests {
         families.add("b", &other, blocks[1..2].iter().cloned());
         families.add("a", &header, blocks[2..].iter().cloned());
         families.add("c", &header, std::iter::empty());
-        let members: Vec<Member> = families.into_members().collect();
-        let [first, second, third] = blocks;
-        assert_eq!(members, [header, first, third, other, second]);
+        let mut text = Vec::new();
+        for member in families.into_members() {
+            Unpacker::default().unpack(&member, &mut text).unwrap();
+        }
+        assert_eq!(text, b"# HELP a A.\na 1\na 2\n# HELP b B.\nb 1\n");
     }
 }

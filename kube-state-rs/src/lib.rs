@@ -26,3 +26,4 @@ pub mod serve;
 pub mod settings;
 pub mod shard;
 pub mod store;
+pub mod tables;

@@ -4,12 +4,14 @@ use std::ffi::OsString;
 use std::io::{BufWriter, Write as _, stdout};
 use std::process::ExitCode;
 
-use clap::Command;
+use clap::{Args, Command};
 use exporter_toolkit::{log, memory, shutdown};
-use kube_state_rs::filter::Filters;
-use kube_state_rs::options::{self, BUILD, Options, PREFIX};
+use kube_state_rs::filter::{self, Filters};
+use kube_state_rs::options::{self, BUILD, ObjectOptions, Options, PREFIX};
 use kube_state_rs::render::{RenderOptions, render};
+use kube_state_rs::resource::{AnyResource, RESOURCES, find};
 use kube_state_rs::serve::serve;
+use kube_state_rs::{settings, tables};
 
 fn main() -> ExitCode {
     memory::share_one_heap();
@@ -18,6 +20,14 @@ fn main() -> ExitCode {
         Some("render") => {
             args.remove(1);
             finish(render_files(args))
+        }
+        Some("families") => {
+            args.remove(1);
+            finish(print_families(args))
+        }
+        Some("rbac") => {
+            args.remove(1);
+            finish(print_roles(args))
         }
         Some("version") => {
             let printed = writeln!(stdout(), "{BUILD}");
@@ -65,6 +75,49 @@ fn render_files(args: Vec<OsString>) -> anyhow::Result<()> {
     }
     anyhow::ensure!(report.left_out.is_empty(), "{} objects are left out", report.left_out.len());
     Ok(())
+}
+
+/// The flags of the subcommands that look at tables.
+#[derive(Args, Clone, Debug)]
+struct TableOptions {
+    #[command(flatten)]
+    objects: ObjectOptions,
+    /// Custom resources to follow besides, as 'widgets.example.com' with commas between (rbac).
+    #[arg(long, value_name = "LIST", default_value = "")]
+    custom: String,
+}
+
+fn table_options(about: &'static str, args: Vec<OsString>) -> anyhow::Result<Tables> {
+    let command = Command::new("kube-state-rs").about(about);
+    let (given, _) = exporter_toolkit::options::parse::<TableOptions>(command, PREFIX, args)
+        .unwrap_or_else(|error| error.exit());
+    let names = filter::resources(&given.objects.resources)?;
+    Ok(Tables {
+        resources: names.iter().filter_map(|name| find(name)).collect(),
+        namespaces: settings::names(&given.objects.namespaces),
+        custom: settings::names(&given.custom),
+    })
+}
+
+struct Tables {
+    resources: Vec<&'static dyn AnyResource>,
+    namespaces: Vec<String>,
+    custom: Vec<String>,
+}
+
+fn print_families(args: Vec<OsString>) -> anyhow::Result<()> {
+    let all = args.len() == 1;
+    let tables = table_options("Lists the families that can be given, tab separated.", args)?;
+    let resources = if all { RESOURCES } else { &tables.resources };
+    Ok(stdout().write_all(tables::families(resources).as_bytes())?)
+}
+
+fn print_roles(args: Vec<OsString>) -> anyhow::Result<()> {
+    let about =
+        "Prints the roles that the agent needs for --resources and --namespaces, and no more.";
+    let Tables { resources, namespaces, custom } = table_options(about, args)?;
+    let roles = tables::rbac(&resources, &namespaces, &custom);
+    Ok(stdout().write_all(roles.as_bytes())?)
 }
 
 fn finish(result: anyhow::Result<()>) -> ExitCode {

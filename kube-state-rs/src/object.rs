@@ -3,10 +3,16 @@
 //! What an API server leaves out, sends as `null` or sends in addition never fails an object: every field has a default,
 //! [`List`] and [`Map`] read `null` as nothing, unknown fields are skipped.
 
-use std::collections::BTreeMap;
+mod time;
+
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+pub use time::Time;
 
 /// An object of the API: what the rules of a resource are given.
 pub trait Object: for<'de> Deserialize<'de> + 'static {
@@ -98,72 +104,88 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 }
 
 /// A map that may be absent or `null`, sorted by its keys.
+///
+/// The maps of an object are small and are read once, most of them never looked at: a list costs less than a tree.
 #[derive(Debug)]
-pub struct Map<T>(BTreeMap<String, T>);
+pub struct Map<T>(Vec<(String, T)>);
+
+/// The pairs of a [`Map`].
+type Pairs<'a, T> =
+    std::iter::Map<std::slice::Iter<'a, (String, T)>, fn(&'a (String, T)) -> (&'a String, &'a T)>;
+
+impl<T> Map<T> {
+    pub fn get(&self, key: &str) -> Option<&T> {
+        let place = self.0.binary_search_by(|(one, _)| one.as_str().cmp(key)).ok()?;
+        self.0.get(place).map(|(_, value)| value)
+    }
+
+    pub fn iter(&self) -> Pairs<'_, T> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().map(|(key, _)| key)
+    }
+}
 
 impl<T> Default for Map<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 }
-
-impl<T> Deref for Map<T> {
-    type Target = BTreeMap<String, T>;
-
-    fn deref(&self) -> &BTreeMap<String, T> {
-        &self.0
-    }
-}
-
 impl<'a, T> IntoIterator for &'a Map<T> {
     type Item = (&'a String, &'a T);
-    type IntoIter = std::collections::btree_map::Iter<'a, String, T>;
+    type IntoIter = Pairs<'a, T>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+    fn into_iter(self) -> Pairs<'a, T> {
+        self.iter()
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(Option::deserialize(from)?.unwrap_or_default()))
+        from.deserialize_option(MapVisitor(PhantomData))
     }
 }
 
-/// 0001-01-01T00:00:00Z in seconds since 1970.
-const GO_ZERO: i64 = -62_135_596_800;
+struct MapVisitor<T>(PhantomData<T>);
 
-/// A point in time (meta/v1 `Time` and `MicroTime`, RFC 3339), to the second as the families give it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Time(jiff::Timestamp);
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
+    type Value = Map<T>;
 
-impl Time {
-    /// Seconds since 1970.
-    pub fn seconds(self) -> i64 {
-        // Rounded down, so that a fraction before 1970 counts as Go counts it.
-        self.0.as_second() - i64::from(self.0.subsec_nanosecond() < 0)
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a map")
     }
 
-    /// Reads a time in RFC 3339.
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok().map(Self)
+    fn visit_unit<E: Error>(self) -> Result<Map<T>, E> {
+        Ok(Map::default())
     }
 
-    /// As [`Time::seconds`], of a time that may be missing: then Go's zero time, the year 1, as the peer gives it where it
-    /// does not look whether a time is there.
-    pub fn seconds_of(time: Option<Self>) -> i64 {
-        time.map_or(GO_ZERO, Self::seconds)
+    fn visit_none<E: Error>(self) -> Result<Map<T>, E> {
+        Ok(Map::default())
     }
 
-    pub fn timestamp(self) -> jiff::Timestamp {
-        self.0
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Map<T>, D::Error> {
+        from.deserialize_map(self)
     }
-}
 
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(from)?;
-        text.parse().map(Self).map_err(serde::de::Error::custom)
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Map<T>, A::Error> {
+        let mut pairs: Vec<(String, T)> = Vec::new();
+        while let Some(pair) = from.next_entry()? {
+            pairs.push(pair);
+        }
+        // API servers write maps sorted; people do not, nor is a key there only once: the last counts.
+        if !pairs.is_sorted_by(|(one, _), (next, _)| one < next) {
+            pairs.sort_by(|(one, _), (next, _)| one.cmp(next));
+            pairs.dedup_by(|next, kept| {
+                let same = next.0 == kept.0;
+                if same {
+                    std::mem::swap(next, kept);
+                }
+                same
+            });
+        }
+        Ok(Map(pairs))
     }
 }
 
@@ -224,4 +246,24 @@ impl Condition {
 /// See [`Condition::states`].
 pub fn condition_states(status: &str) -> [(&'static str, bool); 3] {
     [("true", status == "True"), ("false", status == "False"), ("unknown", status == "Unknown")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_sorted_and_the_last_of_equal_keys_counts() {
+        let map: Map<u8> = serde_json::from_str(r#"{"b":1,"c":2,"a":3,"b":4,"b":5}"#).unwrap();
+        let pairs: Vec<_> = map.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        assert_eq!(pairs, [("a", 3), ("b", 5), ("c", 2)]);
+        assert_eq!(map.get("b"), Some(&5));
+        assert_eq!(map.get("d"), None);
+    }
+
+    #[test]
+    fn null_is_an_empty_list_and_an_empty_map() {
+        assert!(serde_json::from_str::<Map<u8>>("null").unwrap().iter().next().is_none());
+        assert!(serde_json::from_str::<List<u8>>("null").unwrap().is_empty());
+    }
 }

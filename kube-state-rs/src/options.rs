@@ -227,6 +227,8 @@ pub fn command() -> Command {
         .about(
             "The state of Kubernetes objects for Prometheus. A drop-in for kube-state-metrics: same metrics, same flags.\n\n\
              kube-state-rs render -f FILE   prints the metrics of the objects in a file\n\
+             kube-state-rs families         lists all metric families\n\
+             kube-state-rs rbac             prints the roles that it needs\n\
              kube-state-rs version          prints the version",
         )
         .version(BUILD.to_string())

@@ -1,66 +1,98 @@
 //! Resources: for each a table of families, and the list of them all.
 //!
-//! A resource is a file that holds its table first and the rules below in the same order, and a line in [`RESOURCES`].
-
-macro_rules! resources {
-    ($($module:ident: $resource:ident),* $(,)?) => {
-        $(mod $module;)*
-
-        /// Every built-in resource, sorted by the name that `--resources` gives it.
-        pub static RESOURCES: &[&dyn AnyResource] = &[$(&$module::$resource),*];
-    };
-}
+//! A resource is a file that holds its table first and the rules below in the same order, a line for its module here and
+//! one in [`RESOURCES`].
 
 mod admission;
 mod amount;
+mod certificatesigningrequest;
+mod clusterrole;
+mod clusterrolebinding;
+mod configmap;
+mod cronjob;
+mod daemonset;
+mod deployment;
+mod endpoint;
+mod endpointslice;
+mod horizontalpodautoscaler;
+mod ingress;
+mod ingressclass;
+mod job;
+mod lease;
+mod limitrange;
+mod mutatingadmissionpolicy;
+mod mutatingadmissionpolicybinding;
+mod mutatingwebhookconfiguration;
+mod namespace;
+mod networkpolicy;
+mod node;
+mod persistentvolume;
+mod persistentvolumeclaim;
+mod pod;
+mod poddisruptionbudget;
+mod replicaset;
+mod replicationcontroller;
+mod resourcequota;
+mod role;
+mod rolebinding;
+mod secret;
+mod service;
+mod serviceaccount;
 mod shared;
-
-resources! {
-    certificatesigningrequest: CERTIFICATESIGNINGREQUESTS,
-    clusterrolebinding: CLUSTERROLEBINDINGS,
-    clusterrole: CLUSTERROLES,
-    configmap: CONFIGMAPS,
-    cronjob: CRONJOBS,
-    daemonset: DAEMONSETS,
-    deployment: DEPLOYMENTS,
-    endpoint: ENDPOINTS,
-    endpointslice: ENDPOINTSLICES,
-    horizontalpodautoscaler: HORIZONTALPODAUTOSCALERS,
-    ingressclass: INGRESSCLASSES,
-    ingress: INGRESSES,
-    job: JOBS,
-    lease: LEASES,
-    limitrange: LIMIT_RANGES,
-    mutatingadmissionpolicy: MUTATINGADMISSIONPOLICIES,
-    mutatingadmissionpolicybinding: MUTATINGADMISSIONPOLICYBINDINGS,
-    mutatingwebhookconfiguration: MUTATINGWEBHOOKCONFIGURATIONS,
-    namespace: NAMESPACES,
-    networkpolicy: NETWORKPOLICIES,
-    node: NODES,
-    persistentvolumeclaim: PERSISTENT_VOLUME_CLAIMS,
-    persistentvolume: PERSISTENT_VOLUMES,
-    poddisruptionbudget: PODDISRUPTIONBUDGETS,
-    pod: PODS,
-    replicaset: REPLICASETS,
-    replicationcontroller: REPLICATIONCONTROLLERS,
-    resourcequota: RESOURCE_QUOTAS,
-    rolebinding: ROLEBINDINGS,
-    role: ROLES,
-    secret: SECRETS,
-    serviceaccount: SERVICEACCOUNTS,
-    service: SERVICES,
-    statefulset: STATEFULSETS,
-    storageclass: STORAGECLASSES,
-    validatingadmissionpolicy: VALIDATINGADMISSIONPOLICIES,
-    validatingadmissionpolicybinding: VALIDATINGADMISSIONPOLICYBINDINGS,
-    validatingwebhookconfiguration: VALIDATINGWEBHOOKCONFIGURATIONS,
-    volumeattachment: VOLUMEATTACHMENTS,
-}
+mod statefulset;
+mod storageclass;
+mod validatingadmissionpolicy;
+mod validatingadmissionpolicybinding;
+mod validatingwebhookconfiguration;
+mod volumeattachment;
 
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};
 use crate::rendered::Rendered;
 use crate::selection::Selection;
+
+/// Every built-in resource, sorted by the name that `--resources` gives it.
+pub static RESOURCES: &[&dyn AnyResource] = &[
+    &certificatesigningrequest::CERTIFICATESIGNINGREQUESTS,
+    &clusterrolebinding::CLUSTERROLEBINDINGS,
+    &clusterrole::CLUSTERROLES,
+    &configmap::CONFIGMAPS,
+    &cronjob::CRONJOBS,
+    &daemonset::DAEMONSETS,
+    &deployment::DEPLOYMENTS,
+    &endpoint::ENDPOINTS,
+    &endpointslice::ENDPOINTSLICES,
+    &horizontalpodautoscaler::HORIZONTALPODAUTOSCALERS,
+    &ingressclass::INGRESSCLASSES,
+    &ingress::INGRESSES,
+    &job::JOBS,
+    &lease::LEASES,
+    &limitrange::LIMIT_RANGES,
+    &mutatingadmissionpolicy::MUTATINGADMISSIONPOLICIES,
+    &mutatingadmissionpolicybinding::MUTATINGADMISSIONPOLICYBINDINGS,
+    &mutatingwebhookconfiguration::MUTATINGWEBHOOKCONFIGURATIONS,
+    &namespace::NAMESPACES,
+    &networkpolicy::NETWORKPOLICIES,
+    &node::NODES,
+    &persistentvolumeclaim::PERSISTENT_VOLUME_CLAIMS,
+    &persistentvolume::PERSISTENT_VOLUMES,
+    &poddisruptionbudget::PODDISRUPTIONBUDGETS,
+    &pod::PODS,
+    &replicaset::REPLICASETS,
+    &replicationcontroller::REPLICATIONCONTROLLERS,
+    &resourcequota::RESOURCE_QUOTAS,
+    &rolebinding::ROLEBINDINGS,
+    &role::ROLES,
+    &secret::SECRETS,
+    &serviceaccount::SERVICEACCOUNTS,
+    &service::SERVICES,
+    &statefulset::STATEFULSETS,
+    &storageclass::STORAGECLASSES,
+    &validatingadmissionpolicy::VALIDATINGADMISSIONPOLICIES,
+    &validatingadmissionpolicybinding::VALIDATINGADMISSIONPOLICYBINDINGS,
+    &validatingwebhookconfiguration::VALIDATINGWEBHOOKCONFIGURATIONS,
+    &volumeattachment::VOLUMEATTACHMENTS,
+];
 
 /// A resource whose objects are read as `O`.
 pub struct Resource<O: 'static> {
@@ -206,7 +238,7 @@ impl<O: Object> AnyResource for Resource<O> {
         selection: &Selection,
         out: &mut Rendered,
     ) -> Result<(), serde_json::Error> {
-        let object: O = serde_json::from_slice(json)?;
+        let object: O = parse(json)?;
         out.restart();
         self.key.write(object.meta(), out);
         let mut name_label = None;
@@ -220,6 +252,15 @@ impl<O: Object> AnyResource for Resource<O> {
             out.end_family();
         }
         Ok(())
+    }
+}
+
+/// Reads an object. Its text is looked through once for what is no UTF-8, which costs less than to look at each string.
+fn parse<O: Object>(json: &[u8]) -> Result<O, serde_json::Error> {
+    match std::str::from_utf8(json) {
+        Ok(json) => serde_json::from_str(json),
+        // It may be in a part that is skipped, or else the error names the place.
+        Err(_) => serde_json::from_slice(json),
     }
 }
 

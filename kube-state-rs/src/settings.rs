@@ -147,6 +147,6 @@ impl NodeChoice {
 }
 
 /// Names with commas between.
-fn names(list: &str) -> Vec<String> {
+pub fn names(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

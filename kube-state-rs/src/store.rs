@@ -22,6 +22,8 @@ use crate::resource::Renderer;
 
 /// A draft of this size is worked in, however small the blocks are.
 const DRAFT_BYTES: usize = 4 << 20;
+/// A smaller draft is no chunk's worth.
+const CHUNK_DRAFT: usize = 1 << 20;
 /// A draft may grow to this share of the blocks.
 const DRAFT_SHARE: usize = 8;
 
@@ -254,8 +256,10 @@ impl State {
         }
     }
 
+    /// While a list is taken, a chunk is made as soon as it is full: so it is made once, and little waits.
     fn is_full(&self) -> bool {
-        self.draft.bytes() > DRAFT_BYTES.max(self.bytes / DRAFT_SHARE)
+        let chunk = self.listing && self.ledger.is_full() && self.draft.bytes() >= CHUNK_DRAFT;
+        chunk || self.draft.bytes() > DRAFT_BYTES.max(self.bytes / DRAFT_SHARE)
     }
 
     fn put(&mut self, number: usize, chunk: Chunk) {

@@ -33,6 +33,14 @@ pub struct Spec {
     pub build: fn(&Setup) -> Result<Box<dyn Collector>, BuildError>,
 }
 
+impl Spec {
+    /// The flag that switches the collector on by being given, where one takes the place of `--collector.NAME`.
+    pub fn switch(&self) -> Option<&'static dyn AnyFlag> {
+        let stem = |flag: &&dyn AnyFlag| flag.name().strip_prefix("collector.") == Some(self.name);
+        self.flags.iter().copied().find(stem)
+    }
+}
+
 impl std::fmt::Debug for Spec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Spec").field("name", &self.name).finish_non_exhaustive()
@@ -53,6 +61,9 @@ pub enum BuildError {
     Flag(#[from] FlagError),
     #[error("{path}: {source}", path = path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// A file that a flag names; `place` is its path, with the line where that is known.
+    #[error("{place}: {problem} (--{flag})")]
+    File { place: String, problem: String, flag: &'static str },
 }
 
 /// Why a scrape of a collector failed.
@@ -148,6 +159,7 @@ cfg_if::cfg_if! {
         pub mod perf;
         pub mod powersupplyclass;
         pub mod pressure;
+        pub mod process_groups;
         pub mod processes;
         pub mod qdisc;
         pub mod rapl;
@@ -230,6 +242,7 @@ cfg_if::cfg_if! {
             &perf::SPEC,
             &powersupplyclass::SPEC,
             &pressure::SPEC,
+            &process_groups::SPEC,
             &processes::SPEC,
             &qdisc::SPEC,
             &rapl::SPEC,

@@ -74,6 +74,11 @@ impl Request {
         Self::new(message::GET_NEIGHBOUR, &body)
     }
 
+    /// The routes of every table and every family (`RTM_GETROUTE`).
+    pub fn routes() -> Self {
+        Self::new(message::GET_ROUTE, &[0; 12])
+    }
+
     /// The queueing disciplines of all interfaces (`RTM_GETQDISC`).
     pub fn qdiscs() -> Self {
         Self::new(message::GET_QDISC, &[0; 20])
@@ -89,11 +94,6 @@ impl Request {
         body[1] = TCP;
         body[4..8].copy_from_slice(&ALL_STATES.to_ne_bytes());
         Self::new(message::GET_SOCKETS, &body)
-    }
-
-    /// The routes of every table and every family (`RTM_GETROUTE`).
-    pub fn routes() -> Self {
-        Self::new(message::GET_ROUTE, &[0; 12])
     }
 
     /// `body` is at most 56 bytes long.

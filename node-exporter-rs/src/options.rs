@@ -107,7 +107,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Given, clap::Er
     let runs = |spec: &&&Spec| runs(spec, options.disable_defaults, &matches);
     let enabled: Vec<&Spec> = COLLECTORS.iter().filter(runs).copied().collect();
     // A family that two collectors can give is given by one, which asks whether the other runs.
-    for spec in COLLECTORS.iter().filter(|spec| !enabled.iter().any(|one| one.name == spec.name)) {
+    let disabled = |spec: &&&Spec| !enabled.iter().any(|one| one.name == spec.name);
+    for spec in COLLECTORS.iter().filter(disabled).filter(|spec| spec.switch().is_none()) {
         flags.set(&switch_name(spec), "false");
     }
     let labels = options
@@ -119,7 +120,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Given, clap::Er
 
 /// The command without the options that [`Options`] declares.
 fn command() -> Command {
-    let collectors = COLLECTORS.iter().map(|spec| switch(spec));
+    let switched = COLLECTORS.iter().filter(|spec| spec.switch().is_none());
+    let collectors = switched.map(|spec| switch(spec));
     let flags = collector::flags().map(argument);
     Command::new("node-exporter-rs")
         .about("Host metrics from /proc and /sys for Prometheus. A drop-in for node_exporter: same metrics, same flags.")
@@ -180,6 +182,9 @@ fn runs(spec: &Spec, disable_defaults: bool, matches: &ArgMatches) -> bool {
     if disable_defaults && !given(matches, &name) {
         return false;
     }
+    if spec.switch().is_some() {
+        return given(matches, &name);
+    }
     matches.get_one::<bool>(&name).copied().unwrap_or(spec.enabled)
 }
 
@@ -210,6 +215,14 @@ mod tests {
         let only =
             enabled(&["--collector.disable-defaults", "--collector.cpu", "--collector.stat"]);
         assert_eq!(only, ["cpu", "stat"]);
+    }
+
+    #[test]
+    fn a_collector_whose_flag_names_a_file_runs_where_that_is_given() {
+        assert!(!enabled(&[]).contains(&"process-groups"));
+        let groups = "--collector.process-groups=groups.yml";
+        assert!(enabled(&[groups]).contains(&"process-groups"));
+        assert_eq!(enabled(&["--collector.disable-defaults", groups]), ["process-groups"]);
     }
 
     #[test]

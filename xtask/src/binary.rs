@@ -87,14 +87,19 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// The peers' test data: `$CONFORMANCE_DIR`, or `shared/conformance` beside the checkout.
-pub(crate) fn conformance_data() -> Result<PathBuf> {
+/// node_exporter's test data.
+pub(crate) fn node_data() -> Result<PathBuf> {
+    conformance_data("node_exporter", "fixtures.tar.gz")
+}
+
+/// A peer's test data below `$CONFORMANCE_DIR`, or below `shared/conformance` beside the checkout.
+pub(crate) fn conformance_data(peer: &str, file: &str) -> Result<PathBuf> {
     let folder = std::env::var_os("CONFORMANCE_DIR")
         .map_or_else(|| workspace().join("../shared/conformance"), PathBuf::from)
-        .join("node_exporter");
+        .join(peer);
     ensure!(
-        folder.join("fixtures.tar.gz").is_file(),
-        "no conformance data in {}: set CONFORMANCE_DIR to the folder that holds node_exporter/fixtures.tar.gz",
+        folder.join(file).is_file(),
+        "no conformance data in {}: set CONFORMANCE_DIR to the folder that holds {peer}/{file}",
         folder.display()
     );
     folder.canonicalize().with_context(|| folder.display().to_string())
@@ -103,7 +108,7 @@ pub(crate) fn conformance_data() -> Result<PathBuf> {
 /// Unpacks the fixtures: `collector/fixtures/{proc,sys,...}` under a folder of their own.
 pub(crate) fn unpack_fixtures() -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
-    let packed = conformance_data()?.join("fixtures.tar.gz");
+    let packed = node_data()?.join("fixtures.tar.gz");
     let file = std::fs::File::open(&packed).with_context(|| packed.display().to_string())?;
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
     archive.set_preserve_permissions(true);

@@ -1,4 +1,6 @@
-//! `cargo xtask conformance node`: the program's answer on the peer's own fixtures against what the peer expects.
+//! `cargo xtask conformance AGENT`: an agent on the peer's own test data.
+//!
+//! `node`: the program's answer on the peer's own fixtures against what the peer expects.
 
 mod flags;
 mod judge;
@@ -6,14 +8,34 @@ mod variants;
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::{Agent, Scrape, agent, free_port};
 
 use crate::binary::{self, Profile};
 use crate::table::columns;
 
-pub(crate) fn run() -> Result<()> {
-    let data = binary::conformance_data()?;
+/// Every case of kube-state-metrics, its table of families and its sharding, by the test that `cargo test` runs too.
+pub(crate) fn kube() -> Result<()> {
+    let data = binary::conformance_data("kube-state-metrics", "metrics.tsv")?;
+    let mut command = e2e::cargo();
+    command.args([
+        "test",
+        "--package",
+        "kube-state-rs",
+        "--test",
+        "conformance",
+        "--",
+        "--nocapture",
+    ]);
+    command.current_dir(binary::workspace());
+    command.env("CONFORMANCE_DIR", data.parent().unwrap_or(&data));
+    let status = command.status().context("cargo test")?;
+    ensure!(status.success(), "the conformance test failed");
+    Ok(())
+}
+
+pub(crate) fn node() -> Result<()> {
+    let data = binary::node_data()?;
     let read = |file: &str| {
         let path = data.join(file);
         std::fs::read_to_string(&path).with_context(|| path.display().to_string())

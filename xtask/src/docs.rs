@@ -1,12 +1,13 @@
 //! `cargo xtask docs`: what is written about collectors comes from their tables.
 
 mod collectors;
+mod kube;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::binary::workspace;
+use crate::binary::{self, Profile, workspace};
 
 /// A document that is wholly or partly made from the tables.
 struct Document {
@@ -41,7 +42,13 @@ fn documents() -> Result<Vec<Document>> {
     let readme = node.join("README.md");
     let old = std::fs::read_to_string(&readme).with_context(|| readme.display().to_string())?;
     let table = collectors::overview();
+    let state = workspace().join("kube-state-rs");
+    let program = binary::kube_state_rs(Profile::Dev)?;
+    let families = kube::printed(&program, &["families"])?;
+    let roles = kube::printed(&program, &["rbac"])?;
     Ok(vec![
+        Document { path: state.join("docs/metrics.md"), text: kube::metrics(&families) },
+        Document { path: state.join("docs/rbac.yaml"), text: roles },
         Document { path: node.join("docs/metrics.md"), text: collectors::metrics() },
         Document { path: node.join("docs/flags.md"), text: collectors::flags() },
         Document { text: between_marks(&old, &table).context("README.md")?, path: readme },

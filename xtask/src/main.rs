@@ -55,6 +55,7 @@ enum Task {
 #[derive(Clone, Copy, ValueEnum)]
 enum Agent {
     Node,
+    Kube,
 }
 
 fn main() -> ExitCode {
@@ -72,9 +73,11 @@ fn run() -> Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Build => {
             println!("{}", binary::node_exporter_rs(binary::Profile::Release)?.display());
+            println!("{}", binary::kube_state_rs(binary::Profile::Release)?.display());
             Ok(())
         }
-        Task::Conformance { agent: Agent::Node } => conformance::run(),
+        Task::Conformance { agent: Agent::Node } => conformance::node(),
+        Task::Conformance { agent: Agent::Kube } => conformance::kube(),
         Task::CompareNode => compare::run(),
         Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),

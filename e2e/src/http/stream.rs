@@ -15,7 +15,7 @@ impl Connection {
             Some(stream) => stream,
             None => request.connect()?,
         };
-        stream.write_all(request.text("").as_bytes()).map_err(no_answer)?;
+        stream.write_all(&request.bytes("")).map_err(no_answer)?;
         let mut part = vec![0; 256 << 10];
         let mut next = |part: &mut [u8]| match stream.read(part) {
             Ok(0) => Err(Error::Cut("the connection was closed")),

@@ -14,5 +14,4 @@ mod mount;
 mod promtool;
 mod protected;
 mod scraped;
-mod storage;
 mod targets;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use e2e::storage::{Kind, Storage};
 use e2e::{Agent, Scrape, servers, wait_until};
 
-use crate::storage::{Kind, Storage};
 use crate::targets::{PASSWORD, Secured, USER, plain};
 
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0";
@@ -32,7 +32,7 @@ fn tls(secured: &Secured) -> String {
 /// What must be true of a job whatever way it scrapes: every series of the host is stored, and nothing that was scraped
 /// is lost. `reports` is the number of series that the scraper adds for each target.
 fn is_stored_whole(storage: &Storage, job: &str, node: &Agent, reports: f64) {
-    storage.expect(&format!("up{{job=\"{job}\"}}"), |up| up == 1.0);
+    storage.expect(&format!("up{{job=\"{job}\"}}"), |up| up == 1.0).unwrap();
     let host =
         format!("count({{job=\"{job}\",__name__=~\"node_.*\",__name__!~\"node_exporter_.*\"}})");
     wait_until("count of series", Duration::from_secs(30), || {
@@ -47,9 +47,9 @@ fn is_stored_whole(storage: &Storage, job: &str, node: &Agent, reports: f64) {
     .unwrap();
     let now = node.scrape("/metrics").unwrap();
     let still = "node_memory_MemTotal_bytes";
-    storage.expect(&format!("{still}{{job=\"{job}\"}}"), |v| Some(v) == now.one(still));
-    storage.expect(&format!("node_load1{{job=\"{job}\"}}"), f64::is_finite);
-    storage.expect(&format!("count(node_uname_info{{job=\"{job}\"}})"), |n| n == 1.0);
+    storage.expect(&format!("{still}{{job=\"{job}\"}}"), |v| Some(v) == now.one(still)).unwrap();
+    storage.expect(&format!("node_load1{{job=\"{job}\"}}"), f64::is_finite).unwrap();
+    storage.expect(&format!("count(node_uname_info{{job=\"{job}\"}})"), |n| n == 1.0).unwrap();
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn prometheus_stores_what_is_exposed_plain_compressed_over_tls_and_as_openmetric
         ("default", port, String::new()),
         ("tls", secured.port, tls(&secured)),
     ];
-    let storage = Storage::start(Kind::Prometheus, &program, &config(&jobs));
+    let storage = Storage::start(Kind::Prometheus, &program, &config(&jobs)).unwrap();
     for (job, ..) in &jobs {
         // up, scrape_duration_seconds, scrape_samples_scraped, _post_metric_relabeling, scrape_series_added.
         is_stored_whole(&storage, job, &node, 5.0);
@@ -85,8 +85,9 @@ fn prometheus_without_the_password_is_turned_away() {
     let secured = Secured::start();
     let wrong = tls(&secured).replace(PASSWORD, "wrong");
     let storage =
-        Storage::start(Kind::Prometheus, &program, &config(&[("tls", secured.port, wrong)]));
-    storage.expect("up", |up| up == 0.0);
+        Storage::start(Kind::Prometheus, &program, &config(&[("tls", secured.port, wrong)]))
+            .unwrap();
+    storage.expect("up", |up| up == 0.0).unwrap();
     let targets = storage.get("/api/v1/targets").unwrap();
     let error = targets["data"]["activeTargets"][0]["lastError"].as_str().unwrap().to_owned();
     assert!(error.contains("401"), "{error}");
@@ -103,10 +104,11 @@ fn victoria_metrics_stores_what_is_exposed_plain_compressed_and_over_tls() {
         ("gzip", port, String::new()),
         ("tls", secured.port, tls(&secured)),
     ];
-    let storage = Storage::start(Kind::VictoriaMetrics, &program, &config(&jobs));
+    let storage = Storage::start(Kind::VictoriaMetrics, &program, &config(&jobs)).unwrap();
     for (job, ..) in &jobs {
         let count = storage
-            .expect(&format!("count({{__name__=~\"up|scrape_.*\",job=\"{job}\"}})"), |n| n > 5.0);
+            .expect(&format!("count({{__name__=~\"up|scrape_.*\",job=\"{job}\"}})"), |n| n > 5.0)
+            .unwrap();
         is_stored_whole(&storage, job, &node, count);
     }
 }
@@ -118,13 +120,13 @@ fn prometheus_2_24_finds_it_by_file_sd_and_stores_what_is_exposed() {
     let node = plain();
     let config = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n\
                   - job_name: old\n  file_sd_configs: [{files: [targets.json], refresh_interval: 1s}]\n";
-    let storage = Storage::start(Kind::Prometheus, &program, config);
+    let storage = Storage::start(Kind::Prometheus, &program, config).unwrap();
     // Written after the start: it is the discovery that finds it.
     let targets =
         format!("[{{\"targets\": [\"{}\"], \"labels\": {{\"group\": \"e2e\"}}}}]", node.address);
     std::fs::write(storage.folder().join("targets.json"), targets).unwrap();
     is_stored_whole(&storage, "old", &node, 5.0);
-    storage.expect("count(up{group=\"e2e\"})", |n| n == 1.0);
+    storage.expect("count(up{group=\"e2e\"})", |n| n == 1.0).unwrap();
 }
 
 #[test]

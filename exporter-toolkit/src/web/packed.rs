@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,21 +14,56 @@ use libdeflater::{CompressionError, CompressionLvl, Compressor, DecompressionErr
 use super::body::StreamError;
 
 /// A part of an exposition as one gzip member (RFC 1952, section 2.3). To clone it copies no text.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Member {
+#[derive(Clone, Debug)]
+pub struct Member(Arc<Content>);
+
+#[derive(Debug)]
+struct Content {
     gzip: Bytes,
     length: usize,
+    fast: OnceLock<Fast>,
 }
 
 impl Member {
+    fn new(gzip: Bytes, length: usize) -> Self {
+        Self(Arc::new(Content { gzip, length, fast: OnceLock::new() }))
+    }
+
     /// The compressed bytes.
     pub fn gzip(&self) -> &Bytes {
-        &self.gzip
+        &self.0.gzip
     }
 
     /// The bytes that it inflates to.
     pub fn length(&self) -> usize {
-        self.length
+        self.0.length
+    }
+}
+
+/// The text once more, in a form (LZ4) that inflates in a third of the time: kept for clients that do not take gzip, once
+/// one has asked, as long as all of it together stays small.
+#[derive(Debug)]
+struct Fast(Box<[u8]>);
+
+/// Bytes in the fast form in the whole process, and how many there may be.
+static FAST_BYTES: AtomicUsize = AtomicUsize::new(0);
+const FAST_LIMIT: usize = 16 << 20;
+
+impl Fast {
+    /// `None` where there is no room.
+    fn new(text: &[u8]) -> Option<Self> {
+        if FAST_BYTES.load(Relaxed) >= FAST_LIMIT {
+            return None;
+        }
+        let packed = lz4_flex::block::compress(text).into_boxed_slice();
+        FAST_BYTES.fetch_add(packed.len(), Relaxed);
+        Some(Self(packed))
+    }
+}
+
+impl Drop for Fast {
+    fn drop(&mut self) {
+        FAST_BYTES.fetch_sub(self.0.len(), Relaxed);
     }
 }
 
@@ -52,7 +90,7 @@ impl Packer {
         }
         let length = self.compressor.gzip_compress(text, &mut self.scratch)?;
         let gzip = Bytes::copy_from_slice(self.scratch.get(..length).unwrap_or_default());
-        Ok(Member { gzip, length: text.len() })
+        Ok(Member::new(gzip, text.len()))
     }
 }
 
@@ -69,11 +107,28 @@ impl Unpacker {
     /// Appends the text of `member` to `out`.
     pub fn unpack(&mut self, member: &Member, out: &mut Vec<u8>) -> Result<(), DecompressionError> {
         let start = out.len();
-        out.resize(start + member.length, 0);
-        let read =
-            self.0.gzip_decompress(&member.gzip, out.get_mut(start..).unwrap_or_default())?;
+        out.resize(start + member.length(), 0);
+        let place = out.get_mut(start..).unwrap_or_default();
+        let read = match member.0.fast.get() {
+            Some(fast) => lz4_flex::block::decompress_into(&fast.0, place)
+                .map_err(|_| DecompressionError::BadData)?,
+            None => self.0.gzip_decompress(member.gzip(), place)?,
+        };
         out.truncate(start + read);
         Ok(())
+    }
+
+    /// The text of `member`, which will be asked for again.
+    fn text(&mut self, member: &Member) -> Result<Vec<u8>, DecompressionError> {
+        let mut text = Vec::with_capacity(member.length());
+        self.unpack(member, &mut text)?;
+        if member.0.fast.get().is_none()
+            && let Some(fast) = Fast::new(&text)
+        {
+            // Another answer may have been faster; its form is the same.
+            drop(member.0.fast.set(fast));
+        }
+        Ok(text)
     }
 }
 
@@ -87,7 +142,7 @@ pub(crate) struct Inflating {
 impl Inflating {
     pub(crate) fn new(members: Vec<Member>) -> Self {
         let members: VecDeque<_> = members.into();
-        let left = members.iter().map(|member| member.length as u64).sum();
+        let left = members.iter().map(|member| member.length() as u64).sum();
         Self { members, left, unpacker: Unpacker::default() }
     }
 }
@@ -101,10 +156,8 @@ impl http_body::Body for Inflating {
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         let Some(member) = self.members.pop_front() else { return Poll::Ready(None) };
-        self.left -= member.length as u64;
-        let mut text = Vec::with_capacity(member.length);
-        let inflated = self.unpacker.unpack(&member, &mut text);
-        let frame = inflated.map(|()| Frame::data(Bytes::from(text)));
+        self.left -= member.length() as u64;
+        let frame = self.unpacker.text(&member).map(|text| Frame::data(Bytes::from(text)));
         Poll::Ready(Some(frame.map_err(StreamError::from)))
     }
 
@@ -150,9 +203,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_text_that_was_asked_for_before_comes_from_its_fast_form() {
+        let (members, expected) = members();
+        for _ in 0..3 {
+            let body = Inflating::new(members.clone());
+            assert_eq!(body.collect().await.unwrap().to_bytes(), expected);
+        }
+        assert!(members[4].0.fast.get().is_some());
+    }
+
+    #[tokio::test]
     async fn a_broken_member_breaks_the_answer_off() {
         let (mut members, _) = members();
-        members[3].gzip = Bytes::from_static(b"no gzip");
+        members[3] = Member::new(Bytes::from_static(b"no gzip"), 3000);
         assert!(Inflating::new(members).collect().await.is_err());
     }
 }

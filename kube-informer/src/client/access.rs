@@ -52,18 +52,21 @@ impl Access {
         if !own_proxy {
             config.proxy_url = environment_proxy(&config.cluster_url, environment)?;
         }
+        if config.cluster_url.scheme_str() == Some("http") && config.proxy_url.is_none() {
+            // Without TLS the host's authorities need not be read.
+            config.root_cert.get_or_insert_default();
+        }
         // Each informer waits and counts by itself.
         config.default_retry = false;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         let token = own_token(&mut config.auth_info)?;
         let server = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
-        let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
         // Building it may run the exec plugin of the kubeconfig, which blocks.
         let built = tokio::task::spawn_blocking(move || kube::Client::try_from(config)).await;
         match built {
             Ok(Ok(client)) => Ok(Link { client, token, server, namespace }),
-            Ok(Err(error)) => Err(ConnectError::Credentials(told(&error, plugin.as_deref()))),
+            Ok(Err(error)) => Err(ConnectError::Credentials(super::error::told(&error))),
             Err(error) => Err(ConnectError::Credentials(error.to_string())),
         }
     }
@@ -176,21 +179,6 @@ fn environment_proxy(
         Some(proxy) => Ok(Some(proxy)),
         // The user and password of a proxy are not told.
         None => Err(ConnectError::Proxy(url.rsplit('@').next().unwrap_or_default().to_owned())),
-    }
-}
-
-/// The error in words, without the arguments, environment and output of an exec plugin: they may hold secrets.
-fn told(error: &kube::Error, plugin: Option<&str>) -> String {
-    use kube::client::AuthError;
-    let plugin = plugin.unwrap_or("of the auth provider");
-    match error {
-        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
-            format!("the kubeconfig's exec plugin {plugin} failed: {}", out.status)
-        }
-        kube::Error::Auth(AuthError::AuthExecParse(_)) => {
-            format!("the kubeconfig's exec plugin {plugin} wrote no ExecCredential")
-        }
-        other => super::error::chain(other),
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::client::AuthError;
 use serde::Deserialize;
 
 /// Why the API server cannot be reached as configured; each says what to change.
@@ -51,8 +52,6 @@ pub enum RequestError {
         /// How long the API server wants to be left alone.
         retry_after: Option<Duration>,
     },
-    #[error(transparent)]
-    Credentials(#[from] ConnectError),
     #[error("the answer is longer than {0} bytes")]
     TooLong(usize),
     #[error("the answer cannot be read: {0}")]
@@ -68,8 +67,16 @@ impl RequestError {
         }
     }
 
-    pub(crate) fn connection(error: &(dyn Error + 'static)) -> Self {
-        Self::Connection(chain(error))
+    /// How long the API server wants to be left alone, where it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn connection(error: &kube::Error) -> Self {
+        Self::Connection(told(error))
     }
 
     /// From the body of an answer that is no success: a Status of the API, or whatever a proxy on the way says.
@@ -108,6 +115,24 @@ impl Details {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         (self.retry_after_seconds > 0).then(|| Duration::from_secs(self.retry_after_seconds))
     }
+}
+
+/// An error of the client in words, without its own around the cause, and without the arguments, environment and output
+/// of an exec plugin: they may hold secrets.
+pub(crate) fn told(error: &kube::Error) -> String {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref() {
+            Some(AuthError::AuthExecRun { out, .. }) => {
+                return format!("the kubeconfig's exec plugin failed: {}", out.status);
+            }
+            Some(AuthError::AuthExecParse(_)) => {
+                return "the kubeconfig's exec plugin wrote no ExecCredential".to_owned();
+            }
+            _ => cause = error.source(),
+        }
+    }
+    chain(error.source().unwrap_or(error))
 }
 
 /// An error and its causes; a cause that its parent's text already tells is left out.

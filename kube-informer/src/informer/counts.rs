@@ -18,7 +18,7 @@ pub struct Counts {
     pub events: Tally,
     /// Bookmarks: signs of life of a quiet watch, about one a minute.
     pub bookmarks: Tally,
-    /// Watches that were silent too long and were replaced.
+    /// Watches that were silent too long and were replaced; some are normal where nothing changes.
     pub silent: Tally,
     /// Objects that could not be read.
     pub broken: Tally,

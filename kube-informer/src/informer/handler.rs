@@ -29,7 +29,7 @@ pub struct Object<'a> {
 /// way is followed by another `begin`. After `listed` come changes. The informer waits for each future, so a slow
 /// handler slows the API server's stream and holds one object at most.
 pub trait Handler: Send {
-    /// A new list starts. `resource` is the version that was chosen; it can differ from the last list's after an upgrade
+    /// A new list starts: the API server has begun to answer. `resource` is the version that was chosen; it can differ from the last list's after an upgrade
     /// of the cluster.
     fn begin(&mut self, resource: &Resource) -> impl Future<Output = ()> + Send;
 
@@ -77,8 +77,8 @@ pub struct Broken<'a> {
 pub enum Status {
     /// Listed, and a watch is open.
     Following,
-    /// The API server serves none of the candidates; discovery is asked again after `retry_in`. Objects of a resource
-    /// that was served before are gone with it.
+    /// The API server serves none of the candidates; discovery is asked again after `retry_in`. For a resource that was
+    /// served before, discovery has said so twice: its objects are gone with it.
     NotServed { retry_in: Duration },
     /// RBAC lacks the verb `list` or `watch`; what was listed before gets old.
     Forbidden { message: String, retry_in: Duration },

@@ -28,7 +28,7 @@ impl<H: Handler> Run<'_, H> {
     ) -> Result<(String, Option<Stream>), End> {
         let counts = &self.informer.counts;
         let _permit = self.informer.cluster.lists.permit().await;
-        self.handler.begin(resource).await;
+        self.complaints = 0;
         let listed = if self.may_stream(resource).await {
             self.streamed(resource).await.map(|(version, stream)| (version, Some(stream)))
         } else {
@@ -38,6 +38,7 @@ impl<H: Handler> Run<'_, H> {
             Ok(_) => {
                 counts.lists.success.one();
                 counts.last_list.is_now();
+                self.served = true;
                 self.handler.listed().await;
             }
             Err(End::NoStreaming(_)) => {
@@ -61,6 +62,7 @@ impl<H: Handler> Run<'_, H> {
     /// A watch whose first events are all objects there are; the bookmark that says so ends the list.
     async fn streamed(&mut self, resource: &Resource) -> Result<(String, Stream), End> {
         let mut stream = self.open_streaming(resource).await?;
+        self.handler.begin(resource).await;
         let mut objects = 0;
         loop {
             let text = match stream.next().await {
@@ -113,7 +115,6 @@ impl<H: Handler> Run<'_, H> {
                         "a list was older than etcd keeps, starting anew"
                     );
                     self.informer.counts.relists.one();
-                    self.handler.begin(resource).await;
                     page = Page::default();
                     objects = 0;
                     continue;
@@ -139,8 +140,11 @@ impl<H: Handler> Run<'_, H> {
         let path = request::list(resource, &informer.selection, view, page);
         let client = &informer.cluster.client;
         let answer = client.get(&path, request::accept_list(view), informer.patience.answer).await;
-        let mut chunks =
-            Chunks::new(answer.map_err(End::Failed)?.into_body(), informer.patience.answer);
+        let body = answer.map_err(End::Failed)?.into_body();
+        if page.next.is_empty() {
+            self.handler.begin(resource).await;
+        }
+        let mut chunks = Chunks::new(body, informer.patience.answer);
         let mut splitter = Splitter::new(OBJECT_LIMIT);
         let mut meta = None;
         while let Some(chunk) = chunks.next().await.map_err(End::Failed)? {
@@ -216,10 +220,17 @@ impl<H: Handler> Run<'_, H> {
         let head = String::from_utf8_lossy(text.get(..HEAD).unwrap_or(text));
         let (namespace, name) = identity(&head);
         self.informer.counts.broken.one();
-        tracing::warn!(resources = self.name(), namespace, name, %problem, "an object cannot be read");
+        self.complaints += 1;
+        if self.complaints <= COMPLAINTS {
+            let resources = self.name();
+            tracing::warn!(resources, namespace, name, %problem, "an object cannot be read");
+        }
         self.handler.broken(&Broken { namespace, name, problem });
     }
 }
+
+/// So many objects of a list and what follows it are named in the log; all are counted.
+const COMPLAINTS: u32 = 5;
 
 /// How much of an object that cannot be read is searched for its name.
 const HEAD: usize = 16 << 10;

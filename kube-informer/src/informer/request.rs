@@ -54,6 +54,12 @@ pub(crate) fn list(resource: &Resource, selection: &Selection, view: View, page:
     url.text
 }
 
+/// The shortest list that tells at which version etcd is.
+pub(crate) fn shortest(resource: &Resource, selection: &Selection) -> String {
+    let selection = Selection { use_cache: false, ..selection.clone() };
+    list(resource, &selection, View::Metadata, &Page { limit: 1, next: String::new() })
+}
+
 /// A list that comes as the first events of a watch (KEP-3157).
 pub(crate) fn streaming(
     resource: &Resource,

@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::list::{Change, too_long};
-use super::object::Bookmark;
+use super::object::{Bookmark, ListMeta};
 use super::pieces::{Lines, OBJECT_LIMIT, Text};
-use super::{End, Handler, Problem, Run, Status, request};
+use super::{End, Handler, Informer, Problem, Run, Status, View, request};
 use crate::client::{ApiStatus, Chunks, RequestError};
 use crate::{Resource, json};
 
@@ -63,7 +64,6 @@ impl<H: Handler> Run<'_, H> {
         mut version: String,
         mut stream: Option<Stream>,
     ) -> Result<Infallible, End> {
-        let mut silent = 0;
         loop {
             let mut open = match stream.take() {
                 Some(open) => open,
@@ -73,13 +73,19 @@ impl<H: Handler> Run<'_, H> {
             self.tell(Status::Following);
             let since = Instant::now();
             let mut heard = false;
-            let watched = self.events(&mut open, &mut version, &mut heard).await?;
+            let watched = self.events(&mut open, &mut version, &mut heard).await;
             drop(open);
-            silent = if heard { 0 } else { silent };
-            if let Watched::Silent = watched {
-                silent += 1;
+            // A server that ends each watch at once is asked less and less often.
+            let lasted = since.elapsed() >= self.informer.patience.first_retry;
+            if heard || lasted {
+                self.backoff.reset();
             }
-            self.ended(watched, silent, heard, since.elapsed()).await?;
+            match watched? {
+                Watched::Silent => self.silent(resource, &version).await?,
+                Watched::Ended if lasted => {}
+                Watched::Ended => tokio::time::sleep(self.backoff.next()).await,
+                Watched::Cut(error) => self.cut(error).await,
+            }
         }
     }
 
@@ -103,17 +109,11 @@ impl<H: Handler> Run<'_, H> {
                     return Err(End::Expired(message.clone()));
                 }
                 RequestError::Refused { code: 404, .. } => return Err(End::Failed(error)),
-                RequestError::Refused { retry_after, .. } => {
-                    let retry_in = self.backoff.next_after(*retry_after);
-                    self.failed(error, retry_in);
-                    tokio::time::sleep(retry_in).await;
-                }
-                _ => {
-                    let retry_in = self.backoff.next();
-                    self.failed(error, retry_in);
-                    tokio::time::sleep(retry_in).await;
-                }
+                _ => {}
             }
+            let retry_in = self.backoff.next_after(error.retry_after());
+            self.failed(error, retry_in);
+            tokio::time::sleep(retry_in).await;
         }
     }
 
@@ -182,8 +182,8 @@ impl<H: Handler> Run<'_, H> {
                 return Ok(Event::Changed);
             }
         };
-        let object = json::member(text, "object").unwrap_or("null");
-        let change = match json::member(text, "type").unwrap_or_default() {
+        let (kind, object) = parts(text);
+        let change = match kind {
             r#""ADDED""# | r#""MODIFIED""# => Change::Applied,
             r#""DELETED""# => Change::Deleted,
             r#""BOOKMARK""# => {
@@ -203,48 +203,57 @@ impl<H: Handler> Run<'_, H> {
         Ok(Event::Changed)
     }
 
-    /// Decides whether the next watch may go on from here, and when.
-    async fn ended(
-        &mut self,
-        watched: Watched,
-        silent: u32,
-        heard: bool,
-        lived: Duration,
-    ) -> Result<(), End> {
-        let resources = self.name();
-        let counts = &self.informer.counts;
-        // A server that ends each watch at once is asked less and less often.
-        let lasted = lived >= self.informer.patience.first_retry;
-        if heard || lasted {
-            self.backoff.reset();
+    async fn cut(&mut self, error: RequestError) {
+        self.informer.counts.watches.error.one();
+        tracing::debug!(resources = self.name(), %error, "a watch was cut");
+        tokio::time::sleep(self.backoff.next()).await;
+    }
+
+    /// Decides whether another watch may go on from `version`. The connection may be dead, or there is nothing to tell: an
+    /// API server sends no bookmark while it knows no version above the one that the watch started at, which goes for
+    /// each resource that does not change on old ones, and for a whole cluster at rest on new ones. Or the version is
+    /// still to come, as etcd was restored from a backup and counts from below it; then all changes would be missed.
+    async fn silent(&mut self, resource: &Resource, version: &str) -> Result<(), End> {
+        self.informer.counts.silent.one();
+        tracing::debug!(resources = self.name(), "a watch was silent, opening another");
+        // Whatever fails here fails for the next watch as well, and is told then.
+        match self.current_version(resource).await {
+            Some(current) => went_back(version, &current),
+            None => Ok(()),
         }
-        match watched {
-            Watched::Silent => {
-                counts.silent.one();
-                tracing::debug!(resources, "a watch was silent too long, opening another");
-                let suspect =
-                    if counts.bookmarks.get() > 0 { SUSPECT } else { SUSPECT_WITHOUT_BOOKMARKS };
-                if silent >= suspect {
-                    return Err(End::Expired(format!("{silent} watches in a row were silent")));
-                }
-            }
-            Watched::Ended if lasted => {}
-            Watched::Ended => tokio::time::sleep(self.backoff.next()).await,
-            Watched::Cut(error) => {
-                counts.watches.error.one();
-                tracing::debug!(resources, %error, "a watch was cut");
-                tokio::time::sleep(self.backoff.next()).await;
-            }
+    }
+
+    async fn current_version(&self, resource: &Resource) -> Option<String> {
+        #[derive(Deserialize)]
+        struct List {
+            metadata: ListMeta,
         }
-        Ok(())
+        let Informer { cluster, selection, patience, .. } = self.informer;
+        let path = request::shortest(resource, selection);
+        let accept = request::accept_list(View::Metadata);
+        let answer = cluster.client.get(&path, accept, patience.answer).await.ok()?;
+        let mut chunks = Chunks::new(answer.into_body(), patience.answer);
+        let list: List = serde_json::from_slice(&chunks.collect(OBJECT_LIMIT).await.ok()?).ok()?;
+        Some(list.metadata.resource_version)
     }
 }
 
-/// So many silent watches in a row lead to a new list: versions may have started anew below ours, as after etcd was
-/// restored from a backup, and then a watch waits for what will never come.
-const SUSPECT: u32 = 2;
-/// Old API servers send no bookmarks for a resource of which nothing changed since their start.
-const SUSPECT_WITHOUT_BOOKMARKS: u32 = 12;
+/// The kind of an event, with its quotes, and its object. Every API server writes these two members in this order, so the
+/// object's end need not be looked for: that would be a pass over all of it.
+fn parts(line: &str) -> (&str, &str) {
+    let usual = || {
+        let rest = line.trim_ascii().strip_prefix(r#"{"type":"#)?.strip_suffix('}')?;
+        let (kind, object) = rest.split_once(r#","object":"#)?;
+        (kind.len() <= LONGEST_KIND).then_some((kind, object))
+    };
+    usual().unwrap_or_else(|| {
+        let member = |name| json::member(line, name);
+        (member("type").unwrap_or_default(), member("object").unwrap_or("null"))
+    })
+}
+
+/// `"BOOKMARK"`.
+const LONGEST_KIND: usize = 10;
 
 /// How the API server says that it does not know a version yet, with the status 504.
 const TOO_LARGE: &str = "Too large resource version";
@@ -270,5 +279,24 @@ fn went_back(last: &str, next: &str) -> Result<(), End> {
             Err(End::Expired(format!("versions went back from {last} to {next}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_its_parts_however_it_is_written() {
+        let object = r#"{"metadata":{"name":"a,\"object\":"}}"#;
+        for line in [
+            format!(r#"{{"type":"ADDED","object":{object}}}"#),
+            format!(r#"{{"type":"ADDED","object":{object}}}  "#),
+            format!(r#" {{ "object": {object}, "type": "ADDED" }}"#),
+            format!(r#"{{"object":{object},"type":"ADDED"}}"#),
+        ] {
+            assert_eq!(parts(&line), (r#""ADDED""#, object), "{line}");
+        }
+        assert_eq!(parts("nonsense"), ("", "null"));
     }
 }

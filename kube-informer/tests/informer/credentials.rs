@@ -48,6 +48,29 @@ async fn a_token_that_expired_is_read_again() {
 }
 
 #[tokio::test]
+async fn an_exec_plugin_that_fails_later_is_told_without_what_it_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken");
+    let api = Api::new(guarded).await;
+    // A token whose time is over is asked for again with each request.
+    let credential = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"new","expirationTimestamp":"2020-01-01T00:00:00Z"}}"#;
+    let script = folder.path().join("plugin");
+    let text =
+        format!("test -e {} && echo sesame && exit 3\necho '{credential}'\n", broken.display());
+    std::fs::write(&script, text).unwrap();
+    let plugin = format!(
+        "{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, args: ['{}']}}}}",
+        script.display()
+    );
+    let cluster = Cluster::new(connect_by(&api, folder.path(), &plugin).await);
+    follow_on(&cluster, pods(), CALM, told(["following"])).await;
+    std::fs::write(&broken, "").unwrap();
+    let log = follow_on(&cluster, pods(), CALM, |log| !log.is_empty()).await;
+    let expected = "failing: connection: the kubeconfig's exec plugin failed: exit status: 3";
+    assert_eq!(log.lines()[0], expected);
+}
+
+#[tokio::test]
 async fn an_exec_plugin_gives_the_token() {
     let folder = tempfile::tempdir().unwrap();
     let api = Api::new(guarded).await;

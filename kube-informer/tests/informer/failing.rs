@@ -51,6 +51,24 @@ async fn what_is_not_served_is_followed_once_it_is() {
 }
 
 #[tokio::test]
+async fn what_is_no_longer_served_is_told_when_discovery_has_said_it_twice() {
+    let api = Api::new(|asked| match asked.path.as_str() {
+        "/apis" if asked.before > 0 => Some(Answer::ok(r#"{"groups":[]}"#)),
+        "/apis/batch/v1/cronjobs" if asked.is_streaming_list() => {
+            Some(Answer::ok(event("ADDED", &object("a", 1)) + &end_of_list(9)))
+        }
+        _ => None,
+    })
+    .await;
+    let cronjobs = Selection::of([Gvr::new("batch", "v1", "cronjobs")]);
+    let gone = "not served by this API server";
+    let log = follow(&api, cronjobs, told(["listed", gone])).await;
+    let failing: Vec<_> = log.starting("failing");
+    assert_eq!(failing.last().unwrap(), "failing: no longer served by this API server");
+    assert_eq!(log.lines().last().unwrap(), gone);
+}
+
+#[tokio::test]
 async fn a_version_that_an_upgrade_took_away_is_replaced_by_the_next() {
     let api = Api::new(|asked| match asked.path.as_str() {
         "/apis/batch/v1beta1/cronjobs" if asked.is_streaming_list() => {

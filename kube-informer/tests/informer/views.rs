@@ -82,6 +82,26 @@ async fn cells_of_a_table_become_fields_of_the_object() {
 }
 
 #[tokio::test]
+async fn a_streamed_table_ends_with_the_mark_in_the_row_of_its_bookmark() {
+    // As Kubernetes 1.36 sends it.
+    let mark = r#"{"cells":["","0001-01-01T00:00:00Z",0],"object":{"kind":"PartialObjectMetadata","metadata":
+        {"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}}}"#;
+    let mark = mark.replace('\n', "");
+    let api = Api::new(move |asked| {
+        asked.is_streaming_list().then(|| {
+            Answer::watch(&[
+                event("ADDED", &table(COLUMNS, &row("a"))),
+                event("BOOKMARK", &table("null", &mark)),
+                event("ADDED", &table("null", &row("b"))),
+            ])
+        })
+    })
+    .await;
+    let found = texts(&api, TYPES, told(["listed", "apply b@1"])).await;
+    assert_eq!(found.len(), 2);
+}
+
+#[tokio::test]
 async fn a_table_without_the_column_leads_to_whole_objects() {
     let secret = r#"{"metadata":{"name":"a"},"type":"Opaque"}"#;
     let api = Api::of_version(20, move |asked| match asked.path.as_str() {

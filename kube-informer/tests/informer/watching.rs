@@ -1,7 +1,7 @@
 use super::*;
 use crate::server::{Answer, Asked, Step, bookmark, event, list, object, status_object};
 
-/// A server of 1.20 with pod `a` at version 5, list version 9, whose watches are answered by `watch`.
+/// A server of 1.20 with pod `a` at version 5, whose first list is at version 9 and later ones at 40, and whose watches are answered by `watch`.
 async fn server(watch: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static) -> Api {
     let watches = std::sync::atomic::AtomicUsize::new(0);
     Api::of_version(20, move |asked| {
@@ -9,7 +9,8 @@ async fn server(watch: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static)
             return None;
         }
         if asked.is_list() {
-            return Some(Answer::ok(list(9, "", &[object("a", 5)])));
+            let version = if asked.before == 0 { 9 } else { 40 };
+            return Some(Answer::ok(list(version, "", &[object("a", 5)])));
         }
         Some(watch(asked, watches.fetch_add(1, std::sync::atomic::Ordering::SeqCst)))
     })
@@ -94,16 +95,21 @@ async fn a_silent_watch_is_replaced_and_goes_on_from_its_version() {
 }
 
 #[tokio::test]
-async fn two_watches_in_a_row_without_the_usual_bookmarks_lead_to_a_new_list() {
-    let api = server(|_, watch| match watch {
-        0 => Answer::watch(&[bookmark(10)]),
-        1 | 2 => Answer::watch(&[]),
-        _ => Answer::watch(&[event("ADDED", &object("b", 30))]),
+async fn a_watch_that_waits_for_a_version_of_before_a_restore_leads_to_a_new_list() {
+    let api = Api::of_version(20, |asked| match asked.path.as_str() {
+        "/api/v1/pods" if asked.is_watch() && asked.has("resourceVersion=3") => {
+            Some(Answer::watch(&[event("ADDED", &object("b", 4))]))
+        }
+        "/api/v1/pods" if asked.is_watch() => Some(Answer::watch(&[])),
+        "/api/v1/pods" if asked.before == 0 => Some(Answer::ok(list(9, "", &[object("a", 5)]))),
+        "/api/v1/pods" => Some(Answer::ok(list(3, "", &[object("a", 2)]))),
+        _ => None,
     })
     .await;
     let cluster = Cluster::new(connect(&api).await);
-    let log = follow_on(&cluster, pods(), PATIENCE, told(["apply b@30"])).await;
-    assert_eq!(log.starting("listed").len(), 2);
+    let log = follow_on(&cluster, pods(), PATIENCE, told(["apply b@4"])).await;
+    assert_eq!(log.starting("apply")[..3], ["apply a@5", "apply a@2", "apply b@4"]);
+    assert!(api.asked().iter().any(|asked| asked.query == "limit=1"));
 }
 
 #[tokio::test]

@@ -21,12 +21,14 @@ pub(super) static CONFIGMAPS: Resource<Bare> = Resource {
             "When the config map was created, in seconds since 1970.",
             [],
             created,
-        ).stable(),
+        )
+        .stable(),
         &Gauge::new("kube_configmap_info", "1 for each config map.", [], exists).stable(),
         &Open::labels(
             "kube_configmap_labels",
             "The config map's labels that were chosen, as labels.",
-        ).stable(),
+        )
+        .stable(),
         &Gauge::new(
             "kube_configmap_metadata_resource_version",
             "The resource version of the config map as a number.",

@@ -118,7 +118,8 @@ fn not_ready(endpoints: &Endpoints, out: &mut Samples<'_, 0>) {
 }
 
 fn ports(endpoints: &Endpoints, out: &mut Samples<'_, 3>) {
-    for Port { name, number, protocol } in endpoints.subsets.iter().flat_map(|subset| &subset.ports) {
+    for Port { name, number, protocol } in endpoints.subsets.iter().flat_map(|subset| &subset.ports)
+    {
         out.sample((name, protocol, number), 1_u8);
     }
 }

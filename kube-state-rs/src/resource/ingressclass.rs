@@ -10,7 +10,10 @@ use crate::rendered::Samples;
 
 pub(super) static INGRESSCLASSES: Resource<IngressClass> = Resource {
     plural: "ingressclasses",
-    versions: &[Version::new("networking.k8s.io", "v1"), Version::new("networking.k8s.io", "v1beta1")],
+    versions: &[
+        Version::new("networking.k8s.io", "v1"),
+        Version::new("networking.k8s.io", "v1beta1"),
+    ],
     scope: Scope::Cluster,
     default: false,
     needs: Needs::Everything,

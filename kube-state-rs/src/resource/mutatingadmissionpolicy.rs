@@ -1,6 +1,6 @@
 //! `kube_mutatingadmissionpolicy_*`: admissionregistration.k8s.io `MutatingAdmissionPolicy`.
 
-use super::admission::{VERSIONS, Policy, reinvoked_policy_info};
+use super::admission::{Policy, VERSIONS, reinvoked_policy_info};
 use super::shared::created;
 use super::{Key, Needs, Resource, Scope};
 use crate::family::Gauge;

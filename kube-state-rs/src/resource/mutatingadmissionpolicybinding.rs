@@ -1,6 +1,6 @@
 //! `kube_mutatingadmissionpolicybinding_*`: admissionregistration.k8s.io `MutatingAdmissionPolicyBinding`.
 
-use super::admission::{VERSIONS, Binding, binding_info};
+use super::admission::{Binding, VERSIONS, binding_info};
 use super::shared::created;
 use super::{Key, Needs, Resource, Scope};
 use crate::family::Gauge;

@@ -19,7 +19,12 @@ pub(super) static MUTATINGWEBHOOKCONFIGURATIONS: Resource<WebhookConfiguration> 
             [],
             created,
         ),
-        &Gauge::new("kube_mutatingwebhookconfiguration_info", "1 for each mutating webhook configuration.", [], exists),
+        &Gauge::new(
+            "kube_mutatingwebhookconfiguration_info",
+            "1 for each mutating webhook configuration.",
+            [],
+            exists,
+        ),
         &Gauge::new(
             "kube_mutatingwebhookconfiguration_metadata_resource_version",
             "The resource version of the mutating webhook configuration as a number.",

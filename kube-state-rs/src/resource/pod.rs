@@ -5,7 +5,7 @@ mod object;
 mod spec;
 mod status;
 
-use super::shared::{created, deletion};
+use super::shared::{created, deletion, owners};
 use super::{Key, Needs, Resource, Scope, Version};
 use crate::family::{Counter, Gauge, Open};
 use container::{Init, Main};
@@ -299,7 +299,7 @@ pub(super) static PODS: Resource<Pod> = Resource {
             "kube_pod_owner",
             "1 for each owner of the pod; without owner one with empty labels.",
             ["owner_kind", "owner_name", "owner_is_controller"],
-            spec::owner,
+            owners,
         )
         .stable(),
         &Gauge::new(

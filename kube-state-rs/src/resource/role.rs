@@ -23,10 +23,7 @@ pub(super) static ROLES: Resource<Bare> = Resource {
             created,
         ),
         &Gauge::new("kube_role_info", "1 for each role.", [], exists),
-        &Open::labels(
-            "kube_role_labels",
-            "The role's labels that were chosen, as labels.",
-        ),
+        &Open::labels("kube_role_labels", "The role's labels that were chosen, as labels."),
         &Gauge::new(
             "kube_role_metadata_resource_version",
             "The resource version of the role as a number.",

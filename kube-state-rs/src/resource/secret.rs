@@ -25,12 +25,11 @@ pub(super) static SECRETS: Resource<Secret> = Resource {
             "When the secret was created, in seconds since 1970.",
             [],
             created,
-        ).stable(),
+        )
+        .stable(),
         &Gauge::new("kube_secret_info", "1 for each secret.", [], exists).stable(),
-        &Open::labels(
-            "kube_secret_labels",
-            "The secret's labels that were chosen, as labels.",
-        ).stable(),
+        &Open::labels("kube_secret_labels", "The secret's labels that were chosen, as labels.")
+            .stable(),
         &Gauge::new(
             "kube_secret_metadata_resource_version",
             "The resource version of the secret as a number.",

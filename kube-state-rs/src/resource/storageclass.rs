@@ -25,7 +25,8 @@ pub(super) static STORAGECLASSES: Resource<StorageClass> = Resource {
             "When the storage class was created, in seconds since 1970.",
             [],
             created,
-        ).stable(),
+        )
+        .stable(),
         &Gauge::new(
             "kube_storageclass_info",
             "1, with how the storage class makes, binds and gives up volumes.",
@@ -36,7 +37,8 @@ pub(super) static STORAGECLASSES: Resource<StorageClass> = Resource {
         &Open::labels(
             "kube_storageclass_labels",
             "The storage class's labels that were chosen, as labels.",
-        ).stable(),
+        )
+        .stable(),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! `kube_validatingadmissionpolicy_*`: admissionregistration.k8s.io `ValidatingAdmissionPolicy`.
 
-use super::admission::{VERSIONS, Policy, policy_info};
+use super::admission::{Policy, VERSIONS, policy_info};
 use super::shared::created;
 use super::{Key, Needs, Resource, Scope};
 use crate::family::Gauge;

@@ -1,6 +1,6 @@
 //! `kube_validatingadmissionpolicybinding_*`: admissionregistration.k8s.io `ValidatingAdmissionPolicyBinding`.
 
-use super::admission::{VERSIONS, Binding, actions, binding_info};
+use super::admission::{Binding, VERSIONS, actions, binding_info};
 use super::shared::created;
 use super::{Key, Needs, Resource, Scope};
 use crate::family::Gauge;

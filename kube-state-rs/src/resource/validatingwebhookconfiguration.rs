@@ -19,7 +19,12 @@ pub(super) static VALIDATINGWEBHOOKCONFIGURATIONS: Resource<WebhookConfiguration
             [],
             created,
         ),
-        &Gauge::new("kube_validatingwebhookconfiguration_info", "1 for each validating webhook configuration.", [], exists),
+        &Gauge::new(
+            "kube_validatingwebhookconfiguration_info",
+            "1 for each validating webhook configuration.",
+            [],
+            exists,
+        ),
         &Gauge::new(
             "kube_validatingwebhookconfiguration_metadata_resource_version",
             "The resource version of the validating webhook configuration as a number.",

@@ -59,6 +59,12 @@ impl Ledger {
         xxh3_64_with_seed(uid.as_bytes(), self.seed)
     }
 
+    /// Whether the next object that is not known starts a chunk of its own.
+    pub(super) fn is_full(&self) -> bool {
+        let full = |sheet: &Sheet| sheet.used == OBJECTS || sheet.bytes >= CHUNK_BYTES;
+        self.free.is_empty() && self.sheets.last().is_none_or(full)
+    }
+
     /// The object's slot, which is a new one where it was not known.
     pub(super) fn slot(&mut self, key: u64) -> Slot {
         if let Some(&slot) = self.slots.get(&key) {
@@ -70,8 +76,7 @@ impl Ledger {
     }
 
     fn next(&mut self) -> Slot {
-        let full = |sheet: &Sheet| sheet.used == OBJECTS || sheet.bytes >= CHUNK_BYTES;
-        if self.sheets.last().is_none_or(full) {
+        if self.is_full() {
             let hashes = vec![None; self.families];
             self.sheets.push(Sheet { hashes, used: 0, bytes: 0 });
             self.met.push(0);

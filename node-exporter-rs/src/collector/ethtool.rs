@@ -67,7 +67,7 @@ pub static SPEC: Spec = Spec {
 fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
     Ok(Box::new(Ethtool {
         class: setup.host.sys("class/net"),
-        filter: Filter::from_flags(&setup.flags, &INCLUDE, &EXCLUDE)?,
+        filter: Filter::from_device_flags(&setup.flags, &INCLUDE, &EXCLUDE)?,
         wanted: setup.flags.get(&METRICS)?,
         kernel: Kernel::default(),
     }))

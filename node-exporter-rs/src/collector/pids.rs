@@ -6,13 +6,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::fs::{Mode, OFlags, RawDir};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
 
 use super::CollectError;
 use crate::host::Host;
 
 /// Room for the names of some hundred processes or threads: what one call lists.
 const LISTED: usize = 8 << 10;
+/// `linux/magic.h`.
+const PROC_SUPER_MAGIC: rustix::fs::FsWord = 0x9fa0;
 /// The line of some 50 numbers that `stat` is.
 const STAT: usize = 2048;
 /// The clock is asked once in so many processes.
@@ -38,10 +40,11 @@ impl Pids {
     ) -> Result<(), CollectError> {
         let failed = |source| CollectError::Read { path: self.folder.clone(), source };
         let folder = open(rustix::fs::CWD, &self.folder, OFlags::DIRECTORY).map_err(failed)?;
+        let live = rustix::fs::fstatfs(&folder).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC);
         let mut count = 0;
         let mut verdict = Ok(());
         let listed = each_number(&folder, |pid| {
-            let process = Process { folder: folder.as_fd(), path: &self.folder, pid };
+            let process = Process { folder: folder.as_fd(), path: &self.folder, live, pid };
             verdict = if count % BETWEEN_CLOCKS == 0 && self.is_late() {
                 let call = "looking at all processes";
                 Err(CollectError::Call { call, source: io::ErrorKind::TimedOut.into() })
@@ -65,6 +68,8 @@ pub(super) struct Process<'a> {
     /// The open `/proc`, and its path for errors.
     folder: BorrowedFd<'a>,
     path: &'a Path,
+    /// False in a tree that was made for a test.
+    live: bool,
     pub pid: u32,
 }
 
@@ -113,6 +118,18 @@ impl Process<'_> {
             see(number);
             true
         })
+    }
+
+    /// How many files the process has open: since Linux 6.2 the size of their folder, else counted one by one.
+    pub(super) fn open_files(&self) -> io::Result<u64> {
+        let folder = format!("{}/fd", self.pid);
+        let size = rustix::fs::statat(self.folder, folder, AtFlags::empty())?.st_size;
+        if self.live && size > 0 {
+            return Ok(size.unsigned_abs());
+        }
+        let mut count = 0;
+        self.numbers("fd", |_| count += 1)?;
+        Ok(count)
     }
 
     /// Sees the state of every thread but the first, which is the process itself.

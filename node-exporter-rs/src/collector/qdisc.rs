@@ -85,7 +85,7 @@ fn filter(flags: &Flags) -> Result<Filter, FlagError> {
     flags.exclusive(&EXCLUDE, &OLD_EXCLUDE)?;
     let include = if flags.given(&OLD_INCLUDE) { &OLD_INCLUDE } else { &INCLUDE };
     let exclude = if flags.given(&OLD_EXCLUDE) { &OLD_EXCLUDE } else { &EXCLUDE };
-    Filter::from_flags(flags, include, exclude)
+    Filter::from_device_flags(flags, include, exclude)
 }
 
 struct QueueStats {

@@ -103,7 +103,7 @@ async fn a_failed_exec_plugin_is_told_without_what_it_wrote() {
     let text = KUBECONFIG.replace("{token: inline, tokenFile: token}", plugin);
     let (_folder, access) = kubeconfig(&text);
     let error = access.link().await.err().unwrap().to_string();
-    assert!(error.contains("exec plugin sh failed") && error.contains("exit status: 3"), "{error}");
+    assert!(error.contains("exec plugin failed") && error.contains("exit status: 3"), "{error}");
     assert!(!error.contains("sesame"), "{error}");
 }
 

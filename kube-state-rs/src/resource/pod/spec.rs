@@ -37,17 +37,6 @@ pub(super) fn overhead_memory(pod: &Pod, out: &mut Samples<'_, 0>) {
     out.maybe((), pod.spec.overhead.get("memory").copied().map(Quantity::value));
 }
 
-pub(super) fn owner(pod: &Pod, out: &mut Samples<'_, 3>) {
-    let owners = &pod.metadata.owner_references;
-    if owners.is_empty() {
-        out.sample(("", "", ""), 1_u8);
-    }
-    for owner in owners {
-        let controls = truth(Some(owner.controller == Some(true)));
-        out.sample((&owner.kind, &owner.name, controls), 1_u8);
-    }
-}
-
 pub(super) fn resource_claims(pod: &Pod, out: &mut Samples<'_, 3>) {
     for claim in &pod.spec.resource_claims {
         let template = claim.resource_claim_template_name.as_deref();

@@ -1,39 +1,42 @@
 //! Prometheus and VictoriaMetrics: started with a scrape configuration, asked for what they stored.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::http::Request;
-use e2e::{Server, agent, free_port, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::http::Request;
+use crate::{Server, agent, free_port, wait_until};
 
 /// How long a scraper may take from its start to the first stored samples.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A time series database that scrapes.
-pub(crate) struct Storage {
+#[derive(Debug)]
+pub struct Storage {
     port: u16,
     folder: TempDir,
     server: Server,
 }
 
 /// How the two are told the same.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
     Prometheus,
     VictoriaMetrics,
 }
 
 impl Storage {
     /// `config` is Prometheus' own format, which VictoriaMetrics reads too.
-    pub(crate) fn start(kind: Kind, program: &Path, config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    pub fn start(kind: Kind, program: &Path, config: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
         let file = folder.path().join("scrape.yml");
-        std::fs::write(&file, config).unwrap();
-        let (data, port) = (folder.path().join("data"), free_port().unwrap());
+        std::fs::write(&file, config)?;
+        let (data, port) = (folder.path().join("data"), free_port()?);
         let mut command = Command::new(program);
         let (file, data) = (file.display(), data.display());
         match kind {
@@ -52,15 +55,15 @@ impl Storage {
                     "-memory.allowedBytes=64MiB",
                 ]),
         };
-        let server = Server::start(&program.display().to_string(), &mut command).unwrap();
-        Self { port, folder, server }
+        let server = Server::start(&program.display().to_string(), &mut command)?;
+        Ok(Self { port, folder, server })
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(crate) fn get(&self, path: &str) -> Result<Value> {
+    pub fn get(&self, path: &str) -> Result<Value> {
         let request = Request::new(agent::local(self.port), path);
         let response = request.send().with_context(|| format!("log:\n{}", self.server.log()))?;
         let text = response.text()?;
@@ -69,7 +72,7 @@ impl Storage {
     }
 
     /// The value of a query whose answer is one number.
-    pub(crate) fn number(&self, query: &str) -> Result<f64> {
+    pub fn number(&self, query: &str) -> Result<f64> {
         let answer = self.get(&format!("/api/v1/query?query={}", escaped(query)))?;
         match answer["data"]["result"].as_array().map(Vec::as_slice) {
             Some([one]) => {
@@ -81,13 +84,12 @@ impl Storage {
     }
 
     /// Waits until a query's only number is right.
-    pub(crate) fn expect(&self, query: &str, right: impl Fn(f64) -> bool) -> f64 {
+    pub fn expect(&self, query: &str, right: impl Fn(f64) -> bool) -> Result<f64> {
         wait_until(query, PATIENCE, || {
             let value = self.number(query)?;
             ensure!(right(value), "{query} is {value}");
             Ok::<_, anyhow::Error>(value)
         })
-        .unwrap()
     }
 }
 
@@ -97,7 +99,10 @@ fn escaped(query: &str) -> String {
     for byte in query.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => {
+                // Writing to a String cannot fail.
+                _ = write!(out, "%{byte:02X}");
+            }
         }
     }
     out

@@ -1,0 +1,315 @@
+//! The API servers that `e2e/testbed/k8s` starts, and kubectl on them.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::http::Request;
+use e2e::{Server, agent, servers, wait_until};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Of the testbed's 1.36 servers this one is the tests' own: it is restarted at will.
+const OWN: &str = "--modern=1";
+/// Pods of the 1.36 server: nobody runs them.
+const PODS: usize = 1000;
+
+const EVERYTHING: &str = include_str!("objects/everything.yaml");
+const MODERN: &str = include_str!("objects/modern.yaml");
+/// A namespace with an object of every resource is there in each test of the 1.36 server.
+pub(crate) const FIXED: &str = "e2e-fixed";
+
+/// Tests take turns, as they share the servers.
+static TURN: Mutex<State> = Mutex::new(State { flags: None, filled: false });
+
+/// What the 1.36 server was left in.
+struct State {
+    /// The flags that it runs with; `None` where it has to be started anew.
+    flags: Option<Vec<String>>,
+    filled: bool,
+}
+
+/// One API server, for one test at a time.
+pub(crate) struct Cluster {
+    pub(crate) modern: bool,
+    pub(crate) kubeconfig: PathBuf,
+    kubectl: PathBuf,
+    folder: TempDir,
+    turn: RefCell<MutexGuard<'static, State>>,
+}
+
+impl Cluster {
+    /// The cluster of Kubernetes 1.20, or a line about why the test is skipped.
+    pub(crate) fn old(test: &str) -> Option<Self> {
+        let kubectl = servers::need(test, "kubectl")?;
+        for name in ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"] {
+            servers::need(test, name)?;
+        }
+        if !servers::is_root() {
+            servers::skip(test, "a kubelet needs root");
+            return None;
+        }
+        let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
+        let kubeconfig = k8s(&["up"]);
+        Some(Self { modern: false, kubeconfig, kubectl, folder, turn })
+    }
+
+    /// The API server of Kubernetes 1.36 with these flags, filled; or a line about why the test is skipped.
+    pub(crate) fn modern(test: &str, flags: &[&str]) -> Option<Self> {
+        let kubectl = servers::need(test, "kubectl-1.36")?;
+        servers::need(test, "apiserver136")?;
+        servers::need(test, "etcd-3.5")?;
+        let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
+        let kubeconfig = servers::testbed().join("run/k8s-modern-1/admin.conf");
+        let cluster = Self { modern: true, kubeconfig, kubectl, folder, turn };
+        if !cluster.runs_with(flags) {
+            cluster.restart(flags);
+        }
+        cluster.fill();
+        Some(cluster)
+    }
+
+    fn runs_with(&self, flags: &[&str]) -> bool {
+        self.turn.borrow().flags.as_ref().is_some_and(|now| now == flags)
+    }
+
+    /// The 1.36 API server ends and comes back: to it every version that a watch stands at is unknown.
+    pub(crate) fn restart(&self, flags: &[&str]) {
+        self.stop("apiserver136");
+        let up: Vec<&str> = ["up", OWN, "--"].into_iter().chain(flags.iter().copied()).collect();
+        k8s(&up);
+        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        self.turn.borrow_mut().flags = Some(flags);
+    }
+
+    /// Ends one server.
+    pub(crate) fn stop(&self, name: &str) {
+        if self.modern {
+            self.turn.borrow_mut().flags = None;
+            k8s(&["stop", name, OWN]);
+        } else {
+            k8s(&["stop", name]);
+        }
+    }
+
+    /// Starts what is not running, and waits until the API server is ready.
+    pub(crate) fn up(&self) {
+        if self.modern {
+            k8s(&["up", OWN]);
+            self.turn.borrow_mut().flags = Some(Vec::new());
+        } else {
+            k8s(&["up"]);
+        }
+    }
+
+    fn fill(&self) {
+        if self.turn.borrow().filled {
+            return;
+        }
+        let list = self.get("/api/v1/pods?limit=1").unwrap();
+        let more = list["metadata"]["remainingItemCount"].as_u64().unwrap_or(0);
+        if more + 1 < PODS as u64 {
+            let fill = testbed("k8s-fill");
+            let output = Command::new(fill).args([&PODS.to_string(), OWN]).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+        self.everything(FIXED);
+        self.turn.borrow_mut().filled = true;
+    }
+
+    /// Makes or renews an object of every resource that the server has, in a namespace of this name.
+    pub(crate) fn everything(&self, space: &str) {
+        self.apply(&self.every_object(space));
+    }
+
+    fn every_object(&self, space: &str) -> String {
+        let mut yaml = EVERYTHING.replace("SPACE", space);
+        if self.modern {
+            for (old, new) in [
+                ("batch/v1beta1", "batch/v1"),
+                ("policy/v1beta1", "policy/v1"),
+                ("autoscaling/v2beta2", "autoscaling/v2"),
+            ] {
+                yaml = yaml.replace(old, new);
+            }
+            yaml.push_str("---\n");
+            yaml.push_str(&MODERN.replace("SPACE", space));
+        }
+        yaml
+    }
+
+    pub(crate) fn apply(&self, yaml: &str) {
+        self.tell(&["apply", "--validate=false", "--filename=-"], yaml);
+    }
+
+    /// Gives kubectl a text to work on.
+    fn tell(&self, args: &[&str], yaml: &str) {
+        let mut command = self.command(args);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(yaml.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// What kubectl says.
+    pub(crate) fn kubectl(&self, args: &[&str]) -> Result<Vec<u8>> {
+        let output = self.command(args).output().context("kubectl")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "kubectl {}: {said}", args.join(" "));
+        Ok(output.stdout)
+    }
+
+    /// An answer of the API as it comes, without kubectl's own reading of it.
+    pub(crate) fn get(&self, path: &str) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.kubectl(&["get", "--raw", path])?)?)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.arg(format!("--kubeconfig={}", self.kubeconfig.display()));
+        // What one server serves is not what another one did.
+        command.arg(format!("--cache-dir={}", self.folder.path().join("cache").display()));
+        command.arg("--request-timeout=30s").args(args);
+        command
+    }
+
+    /// Where the API server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        agent::local(if self.modern { 26453 } else { 16443 })
+    }
+
+    /// Where a test may put files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A namespace of the test's own.
+    pub(crate) fn space(&self, name: &str) -> Space<'_> {
+        let name = unique(name);
+        self.kubectl(&["create", "namespace", &name]).unwrap();
+        Space { cluster: self, name }
+    }
+
+    /// An object of every resource, for as long as its guard lives.
+    pub(crate) fn live(&self, name: &str) -> Live<'_> {
+        let live = Live { cluster: self, name: unique(name) };
+        self.everything(&live.name);
+        live
+    }
+
+    /// A way to change objects that costs no process each time.
+    pub(crate) fn api(&self) -> Api {
+        let server =
+            Server::start("kubectl proxy", &mut self.command(&["proxy", "--port=0"])).unwrap();
+        let port = wait_until("port of kubectl proxy", Duration::from_secs(30), || {
+            let log = server.log();
+            let port = log.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+            port.ok_or(log)
+        });
+        Api { address: agent::local(port.unwrap()), _server: server }
+    }
+}
+
+/// A name that no namespace has, not even one that is on its way out.
+fn unique(name: &str) -> String {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("e2e-{name}-{}-{number}", std::process::id())
+}
+
+/// A namespace that goes with its guard.
+pub(crate) struct Space<'c> {
+    cluster: &'c Cluster,
+    pub(crate) name: String,
+}
+
+impl Drop for Space<'_> {
+    fn drop(&mut self) {
+        let delete = ["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"];
+        if let Err(error) = self.cluster.kubectl(&delete) {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+/// An object of every resource; all of them go with their guard.
+pub(crate) struct Live<'c> {
+    pub(crate) cluster: &'c Cluster,
+    /// The namespace.
+    pub(crate) name: String,
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        let delete = ["delete", "--filename=-", "--ignore-not-found", "--wait=false"];
+        self.cluster.tell(&delete, &self.cluster.every_object(&self.name));
+    }
+}
+
+/// Plain HTTP to the API server, by `kubectl proxy`.
+pub(crate) struct Api {
+    address: SocketAddr,
+    _server: Server,
+}
+
+impl Api {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<()> {
+        self.call("POST", path, "application/json", body)
+    }
+
+    /// A JSON merge patch.
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<()> {
+        self.call("PATCH", path, "application/merge-patch+json", body)
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<()> {
+        self.call("PUT", path, "application/json", body)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Result<()> {
+        self.call("DELETE", path, "application/json", &serde_json::json!({}))
+    }
+
+    fn call(&self, method: &'static str, path: &str, kind: &str, body: &Value) -> Result<()> {
+        let request = Request::new(self.address, path).timeout(Duration::from_secs(5));
+        let answer = request.sending(method, kind, serde_json::to_vec(body)?).send()?;
+        let text = answer.text()?;
+        let head: String = text.chars().take(300).collect();
+        ensure!((200..300).contains(&answer.status), "{method} {path}: {} {head}", answer.status);
+        Ok(())
+    }
+}
+
+/// After a test that failed nobody knows how the server runs.
+fn turn() -> MutexGuard<'static, State> {
+    TURN.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
+        TURN.clear_poison();
+        let mut state = poisoned.into_inner();
+        *state = State { flags: None, filled: false };
+        state
+    })
+}
+
+/// Runs `e2e/testbed/k8s`; the last line it prints is the kubeconfig's path.
+fn k8s(args: &[&str]) -> PathBuf {
+    let output = Command::new(testbed("k8s")).args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "k8s {}: {said}", args.join(" "));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    printed.lines().next_back().unwrap_or_default().into()
+}
+
+fn testbed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed").join(name)
+}
