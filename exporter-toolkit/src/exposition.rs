@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::family::{Family, Kind, TypeMark};
 use crate::labels::{LabelValue, LabelValues, escape, write_pair};
+use crate::line::Labels;
 use crate::name::{LabelName, MetricName};
 use crate::number::Value;
 
@@ -45,7 +46,9 @@ pub struct Exposition {
     format: Format,
     text: Vec<u8>,
     blocks: Vec<Block>,
+    /// The labels of every sample as they are written, and their names.
     constant: Vec<u8>,
+    constant_names: Vec<LabelName>,
 }
 
 impl Exposition {
@@ -53,10 +56,17 @@ impl Exposition {
         Self { format, ..Self::default() }
     }
 
-    /// Puts these labels on every sample written from now on.
+    /// Puts these labels on every sample written from now on. A sample's own label of such a name becomes
+    /// `exported_NAME`, as Prometheus renames it where a target has a label that a sample has too: the same name twice
+    /// would cost the whole scrape.
     pub fn set_constant_labels(&mut self, labels: &[(LabelName, String)]) {
         self.constant.clear();
+        self.constant_names.clear();
         for (name, value) in labels {
+            if self.is_constant(name.as_str().as_bytes()) {
+                continue;
+            }
+            self.constant_names.push(name.clone());
             if !self.constant.is_empty() {
                 self.constant.push(b',');
             }
@@ -93,8 +103,10 @@ impl Exposition {
         &mut self,
         family: &'static Family<K, N>,
     ) -> Samples<'_, N> {
+        let clashes = family.labels.iter().any(|label| self.is_constant(label.as_bytes()));
         Samples {
             out: self,
+            clashes,
             kind: K::KIND,
             name: family.name,
             help: family.help,
@@ -151,6 +163,31 @@ impl Exposition {
         }
     }
 
+    fn is_constant(&self, name: &[u8]) -> bool {
+        self.constant_names.iter().any(|constant| constant.as_str().as_bytes() == name)
+    }
+
+    /// Renames those of a sample's own labels, which begin at `start`, that have the name of a constant one.
+    fn rename_own(&mut self, start: usize) {
+        let own = self.text.split_off(start);
+        let labels = Labels::new(&own);
+        for (i, (name, value)) in labels.iter().enumerate() {
+            if i > 0 {
+                self.text.push(b',');
+            }
+            let mut name = name.to_vec();
+            if self.is_constant(&name) {
+                while self.is_constant(&name) || labels.get(&name).is_some() {
+                    name.splice(0..0, *b"exported_");
+                }
+            }
+            self.text.extend_from_slice(&name);
+            self.text.extend_from_slice(b"=\"");
+            self.text.extend_from_slice(value);
+            self.text.push(b'"');
+        }
+    }
+
     /// Ends a label set that may be empty; `start` is where its opening brace stands.
     fn close_labels(&mut self, start: usize) {
         if !self.constant.is_empty() {
@@ -175,6 +212,8 @@ pub struct Samples<'a, const N: usize> {
     name: &'static str,
     help: &'static str,
     labels: &'static [&'static str; N],
+    /// True where a label of the family has the name of a constant one.
+    clashes: bool,
     open: bool,
 }
 
@@ -193,6 +232,9 @@ impl<const N: usize> Samples<'_, N> {
         if N > 0 || !self.out.constant.is_empty() {
             text.push(b'{');
             labels.write(self.labels, text);
+            if self.clashes {
+                self.out.rename_own(start + 1);
+            }
             self.out.close_labels(start);
         }
         self.out.close_sample(value);
@@ -247,11 +289,17 @@ impl<H: Display> DynamicSamples<'_, H> {
         text.extend_from_slice(suffix.as_bytes());
         let start = text.len();
         text.push(b'{');
+        let mut clashes = false;
         for (i, (name, value)) in labels.into_iter().enumerate() {
+            clashes |= self.out.is_constant(name.as_str().as_bytes());
+            let text = &mut self.out.text;
             if i > 0 {
                 text.push(b',');
             }
             write_pair(name.as_str(), &value, text);
+        }
+        if clashes {
+            self.out.rename_own(start + 1);
         }
         self.out.close_labels(start);
         self.out.close_sample(value);
@@ -293,6 +341,7 @@ mod tests {
 
     static SEEN: Counter<1> = Counter::new("demo_seen_total", "Things seen.", ["kind"]);
     static SIZE: Gauge<0> = Gauge::new("demo_size_bytes", "Size of it.", []);
+    static MEMORY: Gauge<2> = Gauge::new("demo_memory", "Memory.", ["node", "kind"]);
     static RAW: Untyped<2> = Untyped::new("demo_raw", "As the kernel says.", ["a", "b"]);
 
     fn written(format: Format, write: impl FnOnce(&mut Exposition)) -> String {
@@ -350,5 +399,28 @@ mod tests {
         });
         assert!(text.contains("demo_seen_total{kind=\"a\\\"b\",node=\"n\\\"1\"} 3\n"), "{text}");
         assert!(text.contains("demo_size_bytes{node=\"n\\\"1\"} 1e+06\n"), "{text}");
+    }
+
+    #[test]
+    fn a_samples_own_label_of_a_constant_ones_name_is_exported() {
+        let node = |out: &mut Exposition| {
+            let names = ["node", "exported_node"].map(LabelName::sanitize);
+            out.set_constant_labels(&[(names[0].clone(), "host".to_owned())]);
+            out.family(&MEMORY).sample(("0", "free"), 1_u8);
+            let name = MetricName::sanitize(&["from_a_file"]);
+            let mut samples = out.dynamic(&name, Kind::Gauge, "Of a file.");
+            samples.sample([(&names[0], "a\"b"), (&names[1], "c")], 2_u8);
+            samples.sample([(&names[1], "c")], 3_u8);
+        };
+        let text = written(Format::Text, node);
+        let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            samples,
+            [
+                "demo_memory{exported_node=\"0\",kind=\"free\",node=\"host\"} 1",
+                "from_a_file{exported_exported_node=\"a\\\"b\",exported_node=\"c\",node=\"host\"} 2",
+                "from_a_file{exported_node=\"c\",node=\"host\"} 3",
+            ]
+        );
     }
 }

@@ -20,6 +20,7 @@ pub mod process;
 pub mod shutdown;
 pub mod telemetry;
 pub mod web;
+mod yaml;
 
 pub use exposition::{Exposition, Format};
 pub use family::{Counter, Described, Family, Gauge, Kind, Untyped};

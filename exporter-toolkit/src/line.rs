@@ -55,6 +55,11 @@ impl Sample<'_> {
 pub struct Labels<'a>(&'a [u8]);
 
 impl<'a> Labels<'a> {
+    /// A label set as it stands between braces, well formed.
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self(text)
+    }
+
     /// The text between the braces.
     pub fn as_bytes(self) -> &'a [u8] {
         self.0

@@ -123,6 +123,12 @@ impl LabelName {
         Self(Cow::Borrowed(name))
     }
 
+    /// A name from a user; `None` for one that is not legal, or that belongs to Prometheus.
+    pub fn new(name: &str) -> Option<Self> {
+        let legal = is_label_name(name.as_bytes()) && !name.starts_with("__");
+        legal.then(|| Self(Cow::Owned(name.to_owned())))
+    }
+
     /// Replaces every byte that a label name cannot hold by `_`; a leading digit gets a `_` before it.
     pub fn sanitize(raw: &str) -> Self {
         let mut name = String::with_capacity(raw.len() + 1);

@@ -7,10 +7,14 @@
 //! - the last of several values of one flag wins, unless the flag is repeatable;
 //! - a value that starts with `-` is written `--name=-x`;
 //! - `@FILE` stands for the arguments in that file, one a line;
-//! - every long flag has an environment variable, see [`variable`].
+//! - every long flag has an environment variable, see [`variable`];
+//! - `--config.file` names a YAML file with flags; the command line wins over the environment, which wins over the file;
+//! - `--check-config` checks all of that and starts nothing.
 
 mod environment;
+mod file;
 mod help;
+pub mod labels;
 mod quantity;
 
 use std::any::TypeId;
@@ -24,6 +28,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
 pub use environment::variable;
+pub use labels::LabelOptions;
 pub use quantity::{QuantityError, duration, size};
 
 /// A file named by `@FILE` holds this many bytes at most.
@@ -51,27 +56,68 @@ fn parse_with<O: Args>(
     let mut command = prepared::<O>(command);
     let mut args = expand_files(&mut command, args)?;
     negations(&command, &mut args);
-    let settings = environment::settings(&command, prefix, &args, environment);
-    let from_environment = settings.iter().flat_map(|setting| setting.args.iter().cloned());
+    let settings = settings(&mut command, prefix, &args, environment)?;
+    let given = settings.iter().flat_map(|setting| setting.args.iter().cloned());
     let at = args.len().min(1);
-    args.splice(at..at, from_environment);
+    args.splice(at..at, given);
+    let checks = command.get_arguments().any(|arg| arg.get_id() == CHECKED_HERE);
     let parsed = command.try_get_matches_from_mut(&args).and_then(|matches| {
         let options = O::from_arg_matches(&matches).map_err(|e| e.format(&mut command))?;
         Ok((options, matches))
     });
-    parsed.map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp => help::error(command, prefix),
-        _ => environment::explain(error, &settings),
-    })
+    match parsed {
+        Ok((_, matches)) if checks && matches.get_flag(CHECKED_HERE) => Err(help::good(command)),
+        Ok(parsed) => Ok(parsed),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => Err(help::error(command, prefix)),
+        Err(error) => Err(environment::explain(error, &settings)),
+    }
 }
+
+/// A flag that something else than the command line sets.
+#[derive(Debug)]
+struct Setting {
+    /// A variable, or a file and its line.
+    origin: String,
+    long: String,
+    args: Vec<OsString>,
+}
+
+/// What the environment and the file say about flags that the command line does not give; the environment comes first.
+fn settings(
+    command: &mut Command,
+    prefix: &str,
+    args: &[OsString],
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Vec<Setting>, clap::Error> {
+    let mut settings = environment::settings(command, prefix, args, environment);
+    let named = file::named(args, environment(&variable(prefix, file::FLAG)));
+    if let Some(path) = named {
+        let elsewhere = |arg: &Arg| {
+            is_given(arg, args) || settings.iter().any(|known| longs(arg).any(|l| l == known.long))
+        };
+        let from_file = file::settings(command, &path, elsewhere)?;
+        settings.extend(from_file);
+    }
+    Ok(settings)
+}
+
+/// The id of `--check-config` where the toolkit answers it: by what [`parse`] can see. An agent that knows more to check
+/// declares the flag itself.
+const CHECKED_HERE: &str = "toolkit.check-config";
 
 /// The command with the options `O`, as [`parse`] understands it.
 pub fn prepared<O: Args>(command: Command) -> Command {
     // clap takes the doc comment of the options for what the whole command is about.
     let about = command.get_about().cloned().map_or(Resettable::Reset, Resettable::Value);
-    O::augment_args(command)
-        .about(about)
-        .long_about(Resettable::Reset)
+    let command = O::augment_args(command).about(about).long_about(Resettable::Reset);
+    let checked_there = command.get_arguments().any(|arg| arg.get_long() == Some(file::CHECK));
+    let check = (!checked_there).then(|| {
+        let help = "Check the command line, the environment and --config.file, and start nothing";
+        Arg::new(CHECKED_HERE).long(file::CHECK).help(help).help_heading("Configuration")
+    });
+    command
+        .arg(file::flag())
+        .args(check.map(|arg| arg.action(ArgAction::SetTrue)))
         .args_override_self(true)
         .mut_args(|arg| if is_switch(&arg) { as_switch(arg) } else { arg })
 }

@@ -84,6 +84,13 @@ impl Reload {
 }
 
 impl Server {
+    /// Reads `--web.config.file` and every file that it names, as [`Server::bind`] does, and opens nothing.
+    pub fn check(options: &WebOptions) -> Result<(), ServeError> {
+        let file = options.config_file.clone().filter(|file| !file.as_os_str().is_empty());
+        Keeper::open(file, options.limits.recheck, Arc::default())?;
+        Ok(())
+    }
+
     /// Reads `--web.config.file` and opens the addresses; `default` (`:9100`) stands for the flag where it is not
     /// given. Must be called inside a tokio runtime.
     pub fn bind(options: WebOptions, default: &str) -> Result<Self, ServeError> {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use exporter_toolkit::Exposition;
+use exporter_toolkit::name::LabelName;
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Answer, Cell, Landing, Refusal, Scrape, Source};
 
@@ -33,9 +34,17 @@ struct Last {
 }
 
 impl Agent {
-    pub fn new(scraper: Scraper, telemetry: Telemetry, path: &str) -> Self {
+    /// What is told of the agent itself gets `labels`, as what the scraper tells has them.
+    pub fn new(
+        scraper: Scraper,
+        telemetry: Telemetry,
+        labels: &[(LabelName, String)],
+        path: &str,
+    ) -> Self {
+        let mut own = Exposition::default();
+        own.set_constant_labels(labels);
         let last = Last { standings: scraper.standings().to_vec(), ..Last::default() };
-        let turn = Turn { scraper, telemetry: Exposition::default() };
+        let turn = Turn { scraper, telemetry: own };
         Self {
             turn: tokio::sync::Mutex::new(turn),
             telemetry,

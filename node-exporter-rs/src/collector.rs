@@ -105,7 +105,7 @@ mod pids;
 pub mod portable;
 mod sysclass;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 // rustfmt looks into this macro, unlike into others, and so finds the collectors' files.
 cfg_if::cfg_if! {

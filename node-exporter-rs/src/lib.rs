@@ -3,6 +3,7 @@
 //! A collector is a file in `collector/`; it writes to its own buffer, off the reactor and under a deadline.
 
 pub mod agent;
+pub mod check;
 pub mod collector;
 #[cfg(target_os = "linux")]
 pub mod dbus;

@@ -1,5 +1,6 @@
 //! Parse the options, build the collectors, serve, drain.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::Server;
 use exporter_toolkit::{log, memory, shutdown};
 use node_exporter_rs::agent::Agent;
+use node_exporter_rs::check::{self, Look};
 use node_exporter_rs::options::{self, BUILD, Given};
 use node_exporter_rs::scrape::Scraper;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,6 +19,12 @@ const ADDRESS: &str = ":9100";
 fn main() -> ExitCode {
     memory::share_one_heap();
     let given = options::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    if given.options.command.is_some() || given.options.check_config {
+        return only_check(&given).unwrap_or_else(|error| {
+            eprintln!("node-exporter-rs: {error:#}");
+            ExitCode::FAILURE
+        });
+    }
     if let Err(error) = log::start(&given.options.log, "node-exporter-rs") {
         eprintln!("node-exporter-rs: {error}");
         return ExitCode::FAILURE;
@@ -30,11 +38,28 @@ fn main() -> ExitCode {
     }
 }
 
+/// What starts no server: `check`, and `--check-config`.
+fn only_check(given: &Given) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    if given.options.command.is_some() {
+        raise_file_limit();
+        let good = check::run(given, &mut out)?;
+        return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    Server::check(&given.options.web)?;
+    Scraper::new(&given.enabled, &given.setup(), &given.labels)?;
+    writeln!(out, "node-exporter-rs: the configuration is good")?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn run(given: Given) -> anyhow::Result<()> {
     tracing::info!(version = %BUILD, "Starting node-exporter-rs");
     raise_file_limit();
     let setup = given.setup();
-    let scraper = Scraper::new(&given.enabled, &setup)?;
+    for finding in Look::at(&setup.host).findings(given.runs("diskstats")) {
+        finding.log();
+    }
+    let scraper = Scraper::new(&given.enabled, &setup, &given.labels)?;
     let names: Vec<_> = given.enabled.iter().map(|spec| spec.name).collect();
     tracing::info!(count = names.len(), names = names.join(","), "Collectors that run");
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,10 +88,9 @@ async fn serve(given: Given, scraper: Scraper, control: &shutdown::Control) -> a
     memory::give_back();
     let stop = control.shutdown();
     server
-        .serve(
-            Arc::new(Agent::new(scraper, telemetry, &path)),
-            async move { stop.requested().await },
-        )
+        .serve(Arc::new(Agent::new(scraper, telemetry, &given.labels, &path)), async move {
+            stop.requested().await;
+        })
         .await?;
     Ok(())
 }

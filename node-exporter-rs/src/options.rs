@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, value_parser};
 use exporter_toolkit::log::LogOptions;
+use exporter_toolkit::name::LabelName;
+use exporter_toolkit::options::LabelOptions;
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
@@ -28,6 +30,16 @@ pub struct Options {
     pub web: WebOptions,
     #[command(flatten)]
     pub log: LogOptions,
+    #[command(flatten)]
+    pub labels: LabelOptions,
+
+    /// Print what is wrong with the way this program sees the host, and which collectors give nothing, and end.
+    #[arg(value_name = "check", value_parser = ["check"])]
+    pub command: Option<String>,
+
+    /// Check the command line, the environment, --config.file and --web.config.file, and start nothing.
+    #[arg(long = "check-config", help_heading = "Configuration")]
+    pub check_config: bool,
 
     /// Leave out the metrics about the exporter itself (process_*, promhttp_*).
     #[arg(long = "web.disable-exporter-metrics", help_heading = "Web")]
@@ -67,9 +79,16 @@ pub struct Given {
     pub flags: Flags,
     /// The collectors that run, in the order of their names.
     pub enabled: Vec<&'static Spec>,
+    /// Of every sample.
+    pub labels: Vec<(LabelName, String)>,
 }
 
 impl Given {
+    /// True where the collector of that name runs.
+    pub fn runs(&self, name: &str) -> bool {
+        self.enabled.iter().any(|spec| spec.name == name)
+    }
+
     /// What the collectors are built from.
     pub fn setup(&self) -> Setup {
         let paths = self.options.host.clone();
@@ -92,7 +111,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Given, clap::Er
     for spec in COLLECTORS.iter().filter(disabled).filter(|spec| spec.switch().is_none()) {
         flags.set(&switch_name(spec), "false");
     }
-    Ok(Given { options, flags, enabled })
+    let labels = options
+        .labels
+        .resolve()
+        .map_err(|problem| command().error(clap::error::ErrorKind::ValueValidation, problem))?;
+    Ok(Given { options, flags, enabled, labels })
 }
 
 /// The command without the options that [`Options`] declares.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use exporter_toolkit::crew::{Crew, Job};
+use exporter_toolkit::name::LabelName;
 use exporter_toolkit::{Exposition, Format, Gauge, Merger};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -111,15 +112,25 @@ impl Job for Task {
 }
 
 impl Scraper {
-    /// Builds the collectors of these specs. The error is the user's: a flag that one of them cannot work with.
-    pub fn new(specs: &[&'static Spec], setup: &Setup) -> Result<Self, BuildError> {
+    /// Builds the collectors of these specs, whose samples all get `labels`. The error is the user's: a flag that one of
+    /// them cannot work with.
+    pub fn new(
+        specs: &[&'static Spec],
+        setup: &Setup,
+        labels: &[(LabelName, String)],
+    ) -> Result<Self, BuildError> {
         let now = Instant::now();
+        let labelled = || {
+            let mut out = Exposition::default();
+            out.set_constant_labels(labels);
+            out
+        };
         let tasks = specs.iter().map(|spec| {
             Ok(Task {
                 name: spec.name,
                 round: 0,
                 collector: (spec.build)(setup)?,
-                out: Exposition::default(),
+                out: labelled(),
                 begun: now,
                 took: Duration::ZERO,
                 result: None,
@@ -134,7 +145,7 @@ impl Scraper {
             crew,
             standings,
             merger: Merger::default(),
-            own: Exposition::default(),
+            own: labelled(),
             counts: Counts::default(),
             round: 0,
         })
@@ -215,6 +226,12 @@ impl Task {
 }
 
 impl Standing {
+    /// For tests: one that has ended so.
+    #[cfg(test)]
+    pub(crate) fn ended(name: &'static str, state: State, took: Duration) -> Self {
+        Self { state, took, ..Self::new(name, Instant::now()) }
+    }
+
     fn new(name: &'static str, begun: Instant) -> Self {
         Self { name, state: State::default(), took: Duration::ZERO, begun }
     }

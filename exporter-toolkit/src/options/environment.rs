@@ -6,13 +6,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 
-/// A flag that the environment sets.
-#[derive(Debug)]
-pub(super) struct Setting {
-    variable: String,
-    long: String,
-    pub(super) args: Vec<OsString>,
-}
+use super::Setting;
 
 /// The environment variable of a long flag: the prefix, then the name in upper case, with `_` for what is neither letter
 /// nor digit. `web.listen-address` of `NODE_EXPORTER` is `NODE_EXPORTER_WEB_LISTEN_ADDRESS`.
@@ -50,7 +44,8 @@ fn setting(
         ArgAction::Set => vec![super::assignment(long, &value)],
         _ => return None,
     };
-    Some(Setting { variable, long: long.to_owned(), args })
+    let origin = format!("the environment variable {variable}");
+    Some(Setting { origin, long: long.to_owned(), args })
 }
 
 /// Kubernetes sets `NAME_PORT=tcp://10.0.0.1:80` in every container for a Service NAME: not a setting of ours.
@@ -75,7 +70,7 @@ pub(super) fn explain(mut error: clap::Error, settings: &[Setting]) -> clap::Err
         _ => None,
     };
     if let Some(setting) = found {
-        let tip = format!("the value comes from the environment variable {}", setting.variable);
+        let tip = format!("the value comes from {}", setting.origin);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
     }
     error

@@ -1,6 +1,7 @@
 //! The text of `--help`: flags as they are typed, with their environment variables and defaults.
 
 use clap::builder::{Resettable, StyledStr};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
 
 /// The error by which clap asks to print the help.
@@ -9,7 +10,17 @@ pub(super) fn error(command: Command, prefix: &str) -> clap::Error {
     let text = render(command.clone(), prefix);
     match command.override_help(text).try_get_matches_from([name.as_str(), "--help"]) {
         Err(help) => help,
-        Ok(_) => clap::Error::new(clap::error::ErrorKind::DisplayHelp),
+        Ok(_) => clap::Error::new(ErrorKind::DisplayHelp),
+    }
+}
+
+/// The error by which clap asks to print that nothing is wrong.
+pub(super) fn good(command: Command) -> clap::Error {
+    let name = command.get_name().to_owned();
+    let text = format!("{name}: the configuration is good\n");
+    match command.override_help(text).try_get_matches_from([name.as_str(), "--help"]) {
+        Err(help) => help,
+        Ok(_) => clap::Error::new(ErrorKind::DisplayHelp),
     }
 }
 

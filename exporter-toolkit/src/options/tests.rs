@@ -163,7 +163,9 @@ fn service_links_of_kubernetes_are_no_settings() {
     }
     let parse = |value: &'static str| {
         let args = [OsString::from("demo")];
-        parse_with::<Port>(Command::new("demo"), "DEMO", args, &|_| Some(value.into()))
+        parse_with::<Port>(Command::new("demo"), "DEMO", args, &|name| {
+            (name == "DEMO_PORT").then(|| value.into())
+        })
     };
     assert_eq!(parse("tcp://10.0.0.1:80").unwrap().0.port, 8080);
     assert_eq!(parse("81").unwrap().0.port, 81);
@@ -206,6 +208,92 @@ fn the_version_is_printed_as_given() {
     assert_eq!(error.to_string(), "demo 1.2 (rev)\n");
 }
 
+/// What a config file gives, beside an environment and a command line; FILE stands for its path in the error.
+fn configured(text: &str, environment: &[(&str, &str)], args: &[&str]) -> Result<Options, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, text).unwrap();
+    let path = file.path().display().to_string();
+    let flag = format!("--config.file={path}");
+    let args: Vec<&str> = args.iter().copied().chain([flag.as_str()]).collect();
+    let parsed = parsed_in(environment, &args);
+    parsed.map(|(options, _)| options).map_err(|error| error.to_string().replace(&path, "FILE"))
+}
+
+const FILE: &str = "# Comment.\nweb.listen-address: [\":1\", \":2\"]\nlog.level: warn\nweb.timeout: 1m30s\ncollector.perf: true\n";
+
+#[test]
+fn a_config_file_sets_flags_under_their_names() {
+    let options = configured(FILE, &[], &[]).unwrap();
+    assert_eq!((options.addresses, options.level), (vec![":1".into(), ":2".into()], "warn".into()));
+    assert_eq!((options.timeout, options.perf), (Duration::from_secs(90), Some(true)));
+    assert_eq!(configured("", &[], &[]).unwrap().level, "info");
+    assert_eq!(configured("web.listen-address: :7\n", &[], &[]).unwrap().addresses, [":7"]);
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment_which_wins_over_the_file() {
+    let environment = [("DEMO_LOG_LEVEL", "info"), ("DEMO_WEB_TIMEOUT", "7s")];
+    let args = ["--web.timeout=8s", "--no-collector.perf"];
+    let options = configured(FILE, &environment, &args).unwrap();
+    assert_eq!((options.level.as_str(), options.timeout), ("info", Duration::from_secs(8)));
+    assert_eq!((options.perf, options.addresses.len()), (Some(false), 2));
+}
+
+#[test]
+fn the_environment_may_name_the_file_and_an_empty_name_is_none() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, FILE).unwrap();
+    let path = file.path().to_str().unwrap();
+    let (options, _) = parsed_in(&[("DEMO_CONFIG_FILE", path)], &[]).unwrap();
+    assert_eq!(options.level, "warn");
+    assert_eq!(parsed(&["--config.file", path]).0.level, "warn");
+    let (options, _) = parsed_in(&[("DEMO_CONFIG_FILE", path)], &["--config.file="]).unwrap();
+    assert_eq!(options.level, "info");
+}
+
+#[test]
+fn what_is_wrong_in_a_config_file_is_told_with_file_and_line() {
+    for (text, expected) in [
+        ("a: 1\n", "FILE:1: a: there is no such flag"),
+        ("\nno-collector.arp: true\n", "FILE:2: no-collector.arp: write 'collector.arp: false'"),
+        ("log.level: [info, warn]\n", "FILE:1: log.level: takes one value"),
+        ("log.level: {a: b}\n", "FILE:1: log.level: "),
+        ("log.level:\n", "FILE:1: "),
+        ("log.level: info\nlog.level: warn\n", "FILE:2: "),
+        ("- a\n", "FILE:1: "),
+        ("log.level: \"x\n", "FILE:"),
+        ("config.file: x\n", "FILE:1: config.file: cannot stand"),
+        ("help: true\n", "FILE:1: help: "),
+    ] {
+        let error = configured(text, &[], &[]).unwrap_err();
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+    let error = configured("\nlog.level: loud\n", &[], &[]).unwrap_err();
+    assert!(error.contains("'loud'") && error.contains("the value comes from FILE:2"), "{error}");
+    let error = refused(&["--config.file=/nonexistent/x.yml"]);
+    assert!(error.contains("--config.file '/nonexistent/x.yml'"), "{error}");
+}
+
+#[test]
+fn a_check_says_that_all_is_good_or_what_is_not() {
+    let good = parsed_in(&[], &["--check-config", "--log.level=warn"]).unwrap_err();
+    assert_eq!(
+        (good.to_string().as_str(), good.exit_code()),
+        ("demo: the configuration is good\n", 0)
+    );
+    let bad = parsed_in(&[], &["--check-config", "--log.level=loud"]).unwrap_err();
+    assert_eq!(bad.exit_code(), 2);
+    assert!(configured("b: 1\n", &[], &["--check-config"]).unwrap_err().contains("FILE:1"));
+}
+
+#[test]
+fn an_agent_may_check_more_by_itself() {
+    let command = Command::new("demo").arg(switch("check-config", false, "Check."));
+    let args = ["demo", "--check-config"].map(OsString::from);
+    let (_, matches) = parse_with::<Nothing>(command, "DEMO", args, &|_| None).unwrap();
+    assert_eq!(matches.get_one::<bool>("check-config"), Some(&true));
+}
+
 #[test]
 fn a_switch_given_twice_by_alias_counts_once() {
     let command = Command::new("demo").arg(switch("new", false, "New.").alias("old"));
@@ -216,6 +304,11 @@ fn a_switch_given_twice_by_alias_counts_once() {
 }
 
 proptest! {
+    #[test]
+    fn no_config_file_makes_it_panic(text in "(log.level|web.listen-address|x)?[:\\[\\]{}\"' \n,a-]{0,20}") {
+        let _either = configured(&text, &[], &[]);
+    }
+
     #[test]
     fn no_arguments_make_it_panic(args in proptest::collection::vec("(--)?(no-)?(web.timeout|collector.arp|[a-z=,-]{0,6})(=[a-z-]{0,3})?", 0..4)) {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();

@@ -16,6 +16,7 @@ use super::auth::Login;
 use super::limits::Rate;
 use super::stats::Stats;
 use super::tls;
+use crate::yaml;
 
 pub(crate) use file::{ClientAuth, File, Secret, Tls};
 pub(crate) use stamp::Files;
@@ -48,30 +49,9 @@ impl ConfigError {
         Self { file: file.to_owned(), line: None, problem: problem.into(), source: None }
     }
 
-    /// An error of the YAML reader, without the lines around it, which may hold secrets. The reader names places but
-    /// no keys, so the key is taken from the line.
-    fn yaml(file: &Path, text: &str, error: &serde_saphyr::Error) -> Self {
-        let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-        let mut problem = error.without_snippet().render_with_options(options);
-        let Some(place) = error.location() else { return Self::new(file, problem) };
-        let suffix = format!(" at line {}, column {}", place.line(), place.column());
-        if let Some(message) = problem.strip_suffix(&suffix) {
-            problem.truncate(message.len());
-        }
-        let above = usize::try_from(place.line()).unwrap_or(0).saturating_sub(1);
-        if let Some(key) = text.lines().nth(above).and_then(key) {
-            problem = format!("{key}: {problem}");
-        }
-        Self { line: Some(place.line()), ..Self::new(file, problem) }
+    fn yaml(file: &Path, problem: yaml::Problem) -> Self {
+        Self { line: problem.line, ..Self::new(file, problem.text) }
     }
-}
-
-/// The key that a line of YAML starts with.
-fn key(line: &str) -> Option<&str> {
-    let (key, _) = line.split_once(':')?;
-    let key = key.trim_start_matches([' ', '-']);
-    let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    (plain && !key.is_empty()).then_some(key)
 }
 
 /// What is in force: everything that stands between a client and the agent.
@@ -128,9 +108,7 @@ impl Secured {
 
 /// An empty file is an empty configuration, as for the peer.
 fn parse(file: &Path, text: &str) -> Result<File, ConfigError> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let parsed: Result<Option<File>, _> = serde_saphyr::from_str_with_options(text, options);
-    parsed.map(Option::unwrap_or_default).map_err(|error| ConfigError::yaml(file, text, &error))
+    yaml::parse(text).map_err(|problem| ConfigError::yaml(file, problem))
 }
 
 /// Holds what is in force and looks for changes when it is asked.

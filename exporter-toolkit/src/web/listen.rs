@@ -4,7 +4,9 @@ mod unix;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdTcpListener, ToSocketAddrs as _};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdTcpListener, ToSocketAddrs as _,
+};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use tokio::net::{TcpListener, UnixListener};
@@ -139,8 +141,9 @@ impl Address {
         let port = port.parse().map_err(|_| wrong("the port is not a number from 0 to 65535"))?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         match bracketed {
-            Some(host) if host.parse::<Ipv6Addr>().is_err() && !host.contains('%') => {
-                Err(wrong("what stands in brackets is no IPv6 address"))
+            // Go takes an IPv4 address in brackets too, and Helm charts write '[$(HOST_IP)]:9100' for either.
+            Some(host) if host.parse::<IpAddr>().is_err() && !host.contains('%') => {
+                Err(wrong("what stands in brackets is no IP address"))
             }
             Some(host) => Ok(Self::Host(host.to_owned(), port)),
             None if host.is_empty() => Ok(Self::Everywhere(port)),
@@ -235,6 +238,7 @@ mod tests {
         for (text, host) in [
             ("127.0.0.1:9100", "127.0.0.1"),
             ("[::1]:9100", "::1"),
+            ("[0.0.0.0]:9100", "0.0.0.0"),
             ("localhost:9100", "localhost"),
             ("[fe80::1%eth0]:9100", "fe80::1%eth0"),
         ] {
@@ -256,7 +260,7 @@ mod tests {
             (":http", "not a number"),
             (":65536", "not a number"),
             ("::1:9100", "in brackets"),
-            ("[localhost]:1", "no IPv6"),
+            ("[localhost]:1", "no IP address"),
             ("vsock://:9100", "vsock is not supported"),
             ("unix:", "path"),
         ] {

@@ -57,7 +57,7 @@ fn scrape(scraper: &mut Scraper, wanted: &Selection, ms: u64) -> String {
 #[test]
 fn a_collector_that_hangs_costs_its_own_samples_and_nothing_else() {
     let specs: &[&Spec] = &[spec!("held"), spec!("quick")];
-    let mut scraper = Scraper::new(specs, &Setup::default()).unwrap();
+    let mut scraper = Scraper::new(specs, &Setup::default(), &[]).unwrap();
     for round in 1..=3 {
         let text = scrape(&mut scraper, &Selection::All, if round == 1 { 200 } else { 60_000 });
         assert!(text.contains("test_answer 42\n"), "{text}");
@@ -84,7 +84,7 @@ fn a_collector_that_hangs_costs_its_own_samples_and_nothing_else() {
 #[test]
 fn what_a_failing_collector_wrote_before_is_kept() {
     let specs: &[&Spec] = &[spec!("broken")];
-    let mut scraper = Scraper::new(specs, &Setup::default()).unwrap();
+    let mut scraper = Scraper::new(specs, &Setup::default(), &[]).unwrap();
     let text = scrape(&mut scraper, &Selection::All, 60_000);
     assert!(text.contains("test_answer 1\n"), "{text}");
     assert!(text.contains("node_scrape_collector_success{collector=\"broken\"} 0\n"), "{text}");
@@ -94,7 +94,7 @@ fn what_a_failing_collector_wrote_before_is_kept() {
 #[test]
 fn a_panic_is_one_collectors_failure_and_counted() {
     let specs: &[&Spec] = &[spec!("panics"), spec!("quick")];
-    let mut scraper = Scraper::new(specs, &Setup::default()).unwrap();
+    let mut scraper = Scraper::new(specs, &Setup::default(), &[]).unwrap();
     for round in 1..=2 {
         let text = scrape(&mut scraper, &Selection::All, 60_000);
         assert!(text.contains("test_answer 42\n"), "{text}");
@@ -106,7 +106,7 @@ fn a_panic_is_one_collectors_failure_and_counted() {
 #[test]
 fn only_what_is_selected_answers() {
     let specs: &[&Spec] = &[spec!("broken"), spec!("quick")];
-    let mut scraper = Scraper::new(specs, &Setup::default()).unwrap();
+    let mut scraper = Scraper::new(specs, &Setup::default(), &[]).unwrap();
     scrape(&mut scraper, &Selection::All, 60_000);
     let only = Selection::Only([String::from("quick")].into());
     let text = scrape(&mut scraper, &only, 60_000);
