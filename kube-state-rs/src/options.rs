@@ -84,6 +84,9 @@ pub struct ObjectOptions {
     pub namespaces_denylist: String,
 }
 
+const LABELS_HELP: &str = "\
+Labels of objects to give as labels of kube_*_labels: 'pods=[app,team-*],nodes=[*]'; '*=[*]' is all of all";
+
 /// Which families and labels are given.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
@@ -97,8 +100,8 @@ pub struct MetricOptions {
     /// Families to give in addition that are given only on request, names or regular expressions with commas between.
     #[arg(long, value_name = "LIST", default_value = "")]
     pub metric_opt_in_list: String,
-    /// Labels of objects to give as labels of kube_*_labels: 'pods=[app,team-*],nodes=[*]'; '*=[*]' is all of all.
-    #[arg(long, value_name = "LIST", default_value = "")]
+    // The help is no doc comment: rustdoc would take the brackets for links.
+    #[arg(long, value_name = "LIST", default_value = "", help = LABELS_HELP)]
     pub metric_labels_allowlist: String,
     /// Annotations to give as labels of kube_*_annotations, in the same form.
     #[arg(long, value_name = "LIST", default_value = "")]

@@ -87,7 +87,7 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// node_exporter's test data.
+/// `node_exporter`'s test data.
 pub(crate) fn node_data() -> Result<PathBuf> {
     conformance_data("node_exporter", "fixtures.tar.gz")
 }
