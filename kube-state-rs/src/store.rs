@@ -10,6 +10,7 @@ mod ledger;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use exporter_toolkit::memory;
 use exporter_toolkit::web::Member;
 use tokio::sync::OwnedMutexGuard;
 
@@ -26,6 +27,9 @@ const DRAFT_BYTES: usize = 4 << 20;
 const CHUNK_DRAFT: usize = 1 << 20;
 /// A draft may grow to this share of the blocks.
 const DRAFT_SHARE: usize = 8;
+
+/// After so many bytes of drafts, free memory between what is kept is given back to the system.
+const TRIM_BYTES: usize = 8 << 20;
 
 /// What says which object is meant: its UID, or where it has none its namespace and name.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +58,8 @@ struct State {
     synced: bool,
     bytes: usize,
     broken: u64,
+    /// Bytes of drafts since memory was given back.
+    worked_in: usize,
 }
 
 /// The blocks of a store at one moment.
@@ -93,6 +99,7 @@ impl Store {
             synced: false,
             bytes: 0,
             broken: 0,
+            worked_in: 0,
         };
         Self { renderer, state: Mutex::new(state), mill: Arc::default() }
     }
@@ -208,8 +215,19 @@ impl Store {
             }
         }
         let mut state = self.state();
-        if !state.listing {
-            state.show();
+        state.worked_in += draft.bytes();
+        if state.listing {
+            return;
+        }
+        state.show();
+        let much = state.worked_in >= TRIM_BYTES;
+        if much {
+            state.worked_in = 0;
+        }
+        drop(state);
+        drop((draft, chunks));
+        if much {
+            memory::trim();
         }
     }
 }
