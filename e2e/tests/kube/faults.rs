@@ -17,13 +17,14 @@ fn survives(cluster: &Cluster, test: &str, fault: impl FnOnce(&Gate)) -> Subject
     let space = cluster.space("churn");
     let checker = Checker::start(subject.agent.address, &space.name);
     let churn = Churn::start(cluster, &space.name);
+    // Changes before the fault, which may let none through, and after it.
+    std::thread::sleep(Duration::from_secs(3));
     fault(&gate);
-    // Changes after the fault are as many as those before it.
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(3));
     let changes = churn.finish();
     truth::reached(cluster, &subject);
     checker.finish(&format!("{test}, {changes} changes"));
-    assert!(changes > 50, "only {changes} changes");
+    assert!(changes > 20, "only {changes} changes");
     subject
 }
 

@@ -116,8 +116,9 @@ fn secret(letter: char) -> Value {
     json!({"stringData": {"large": letter.to_string().repeat(900 << 10)}})
 }
 
-/// What twenty-five objects of nearly a megabyte may cost: less than three of them, where one alone passes through.
-const BOUND: u64 = 3 << 20;
+/// What twenty-five objects of nearly a megabyte may cost: a third of them. One at a time passes through; the allocator
+/// keeps the room of a few.
+const BOUND: u64 = 8 << 20;
 
 #[test]
 fn large_config_maps_and_secrets_pass_by_a_server_that_gives_their_metadata_alone() {
@@ -141,5 +142,5 @@ fn large_config_maps_of_a_streaming_list_cost_no_memory() {
 fn large_secrets_of_a_server_that_gives_them_whole_are_held_one_at_a_time() {
     let Some(cluster) = Cluster::modern("large secrets, whole", &[]) else { return };
     let [now, highest] = grown(&cluster, "secrets", secret).unwrap();
-    assert!(now < 4 * BOUND && highest < 4 * BOUND, "{now} bytes more, {highest} at most");
+    assert!(now < 2 * BOUND && highest < 2 * BOUND, "{now} bytes more, {highest} at most");
 }
