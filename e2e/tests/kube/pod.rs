@@ -116,7 +116,7 @@ fn in_a_pod_from_an_empty_image_with_its_own_account_it_survives_what_the_contro
     let delete = ["delete", "clusterrole,clusterrolebinding", &space.name, "--wait=false"];
     cluster.kubectl(&delete).unwrap();
     // The pod is gone before its image is.
-    cluster.kubectl(&["delete", "namespace", &space.name, "--timeout=60s"]).unwrap();
+    cluster.kubectl(&["delete", "namespace", &space.name, "--timeout=240s"]).unwrap();
     drop((space, image));
     outcome.unwrap();
 }
