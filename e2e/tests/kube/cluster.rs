@@ -231,13 +231,25 @@ impl Cluster {
     /// A namespace of the test's own.
     pub(crate) fn space(&self, name: &str) -> Space<'_> {
         let name = unique(name);
-        self.kubectl(&["create", "namespace", &name]).unwrap();
+        self.begin(&name);
         Space { cluster: self, name }
+    }
+
+    /// Makes a namespace that pods can be made in: where there are controllers, they give it an account first, and they
+    /// take their time after their API server was away.
+    fn begin(&self, name: &str) {
+        self.kubectl(&["create", "namespace", name]).unwrap();
+        if !self.is_modern() {
+            let account = ["get", "serviceaccount", "default", "--namespace", name];
+            let within = Duration::from_secs(120);
+            wait_until("account of a namespace", within, || self.kubectl(&account)).unwrap();
+        }
     }
 
     /// An object of every resource, for as long as its guard lives.
     pub(crate) fn live(&self, name: &str) -> Live<'_> {
         let live = Live { cluster: self, name: unique(name) };
+        self.begin(&live.name);
         self.everything(&live.name);
         live
     }
