@@ -1,1 +1,1 @@
-//! Puts every target of a cluster into Consul, file_sd and http_sd, so that Prometheus discovers it.
+//! Puts every target of a cluster where Prometheus discovers it: Consul, `file_sd`, `http_sd`.

@@ -241,7 +241,7 @@ impl Cluster {
         self.kubectl(&["create", "namespace", name]).unwrap();
         if !self.is_modern() {
             let account = ["get", "serviceaccount", "default", "--namespace", name];
-            let within = Duration::from_secs(120);
+            let within = Duration::from_mins(2);
             wait_until("account of a namespace", within, || self.kubectl(&account)).unwrap();
         }
     }
