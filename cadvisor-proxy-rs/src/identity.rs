@@ -3,19 +3,31 @@
 //! Sources (docker, kubelet, API server, environment, file) tell their [`Facts`] when something changed; the [`Hub`]
 //! makes a new [`Directory`] of them and swaps it in whole; a scrape keeps the one it began with.
 
+mod api;
 pub mod cgroup;
+mod chain;
+mod docker;
+mod environment;
 mod facts;
+mod file;
 mod hub;
 mod map;
+mod netns;
+mod options;
+mod pause;
+mod podlist;
 mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use cgroup::{Cgroup, RuntimeName};
+pub use chain::{ChainError, start};
 pub use facts::{ContainerFacts, Facts, PodFacts};
+pub use file::{FileError, read as read_file};
 pub use hub::{Hub, Reporter};
 pub use map::Map;
+pub use options::{IdentityOptions, PodLabels, SourceName};
 pub use shared::{Shared, SourceStatus};
 
 /// A pod as far as its series need it. What no source knows is `None` or empty, and gives no label.

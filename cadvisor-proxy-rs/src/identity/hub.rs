@@ -134,6 +134,11 @@ impl Reporter {
         self.works();
         self.shared.told(self.index, &facts);
         self.last = Some(Instant::now());
+        self.correct(facts);
+    }
+
+    /// The same while the source does not work: what it told is wrong by now.
+    pub fn correct(&self, facts: Facts) {
         let changed = self.facts.send_if_modified(|known| {
             let changed = **known != facts;
             if changed {
