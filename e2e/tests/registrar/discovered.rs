@@ -9,10 +9,11 @@ use crate::scene::{Consul, Nodes, exporter, instances, ip, registrar};
 const SCRAPE: &str = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n";
 
 /// Everything that the scraper knows is Consul's address, the service and the group.
-fn by_consul(consul: &Consul) -> String {
+/// `more` is what only one of the scrapers understands.
+fn by_consul(consul: &Consul, more: &str) -> String {
     format!(
         "{SCRAPE}- job_name: node-exporter
-  consul_sd_configs: [{{server: '{}', services: [node-exporter], tags: ['group=g0'], refresh_interval: 1s}}]
+  consul_sd_configs: [{{server: '{}', services: [node-exporter], tags: ['group=g0']{more}}}]
   relabel_configs:
   - {{source_labels: [__meta_consul_service_metadata_cluster_name], target_label: cluster_name}}
   - {{source_labels: [__meta_consul_service_metadata_group], target_label: group}}
@@ -59,8 +60,8 @@ fn the_users_queries_answer_on_scrapers_that_know_consul_files_or_http_alone() {
             storages.push(Storage::start(kind, &program, config).unwrap());
         }
     };
-    start(Kind::Prometheus, "prometheus-consul", &by_consul(&consul));
-    start(Kind::VictoriaMetrics, "victoria-metrics", &by_consul(&consul));
+    start(Kind::Prometheus, "prometheus-consul", &by_consul(&consul, ", refresh_interval: 1s"));
+    start(Kind::VictoriaMetrics, "victoria-metrics", &by_consul(&consul, ""));
     let files = format!(
         "{SCRAPE}- job_name: file\n  file_sd_configs: [{{files: ['{}'], refresh_interval: 1s}}]\n",
         file.display()
