@@ -41,11 +41,18 @@ impl Stream {
         }
     }
 
-    /// What has arrived; while events follow each other closely, they are let gather first.
+    /// What has arrived; while events follow each other closely and no more of them are there, they are let gather.
     async fn chunk(&mut self) -> Result<Option<Bytes>, RequestError> {
         let busy = self.heard.is_some_and(|heard| heard.elapsed() < self.gather);
         let mut next = pin!(self.chunks.next());
-        let arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        let mut arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        for _turn in 0..TURNS {
+            if !busy || arrived.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+            arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        }
         let chunk = match arrived {
             Poll::Ready(chunk) => chunk,
             Poll::Pending => {
@@ -284,6 +291,10 @@ fn parts(line: &str) -> (&str, &str) {
         (member("type").unwrap_or_default(), member("object").unwrap_or("null"))
     })
 }
+
+/// The connection is read by a task of its own, which hands over one chunk and reads on when that was taken. So often
+/// must it have had its turn, and the runtime have looked at its socket, before nothing more is there for sure.
+const TURNS: usize = 4;
 
 /// `"BOOKMARK"`.
 const LONGEST_KIND: usize = 10;
