@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
         exporter_toolkit::options::parse::<Options>(command, "CADVISOR_PROXY", std::env::args_os());
     let (options, _) = parsed.unwrap_or_else(|error| error.exit());
     exporter_toolkit::log::start(&options.log, "identity")?;
-    let (shared, _tasks) = start(&options.identity, "identity/1")?;
+    let (shared, _tasks) = start(&options.identity, "identity/1", None)?;
     let (start, mut last, mut generation) = (Instant::now(), BTreeSet::new(), 0);
     loop {
         let directory = shared.load();

@@ -11,6 +11,7 @@ mod environment;
 mod facts;
 mod file;
 mod hub;
+mod kubelet;
 mod map;
 mod netns;
 mod options;
@@ -26,6 +27,7 @@ pub use chain::{ChainError, start};
 pub use facts::{ContainerFacts, Facts, PodFacts};
 pub use file::{FileError, read as read_file};
 pub use hub::{Hub, Reporter};
+pub use kubelet::{Kubelet, KubeletOptions};
 pub use map::Map;
 pub use options::{IdentityOptions, PodLabels, SourceName};
 pub use shared::{Shared, SourceStatus};
@@ -63,7 +65,7 @@ pub struct Container {
     /// As the runtime names it: `k8s_app_web-1_shop_UID_0`, or the id.
     pub runtime_name: Option<String>,
     pub image: Option<String>,
-    /// A plain container's own address.
+    /// A plain container's own address; of a pod's container what the pod had while it ran.
     pub ip: Option<String>,
     /// A plain container in the host's network: its network series are the host's.
     pub host_network: bool,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use exporter_toolkit::client::ClientError;
 use kube_informer::Access;
 use tokio::task::JoinSet;
 
+use super::kubelet::{self, Kubelet};
 use super::options::{IdentityOptions, SourceName};
 use super::podlist::Defaults;
 use super::{Hub, Shared, api, docker, environment, file};
@@ -22,14 +24,22 @@ pub enum ChainError {
         "--identity=environment finds neither POD_NAME nor POD_IP: set them by the downward API (metadata.name, status.podIP)"
     )]
     Pod,
+    #[error("--identity=kubelet needs --identity.kubelet-url, or a kubelet as --source")]
+    Kubelet,
+    #[error("--identity.kubelet-url: {0}")]
+    Client(#[from] ClientError),
 }
 
-/// Starts the sources; they end when the set of their tasks is dropped.
+/// Starts the sources; they end when the set of their tasks is dropped. `served` is the kubelet whose metrics are served,
+/// if any: it is asked for its pods, too, where `--identity.kubelet-url` names no other.
 pub fn start(
     options: &IdentityOptions,
     user_agent: &str,
+    served: Option<Kubelet>,
 ) -> Result<(Arc<Shared>, JoinSet<()>), ChainError> {
-    let mut chain = Chain { options, user_agent, hub: Hub::default(), tasks: JoinSet::new() };
+    let kubelet = options.kubelet.kubelet()?.or(served);
+    let (hub, tasks) = (Hub::default(), JoinSet::new());
+    let mut chain = Chain { options, user_agent, kubelet, hub, tasks };
     for name in &options.identity {
         match name {
             SourceName::Auto => chain.auto()?,
@@ -45,6 +55,7 @@ pub fn start(
 struct Chain<'o> {
     options: &'o IdentityOptions,
     user_agent: &'o str,
+    kubelet: Option<Kubelet>,
     hub: Hub,
     tasks: JoinSet<()>,
 }
@@ -52,8 +63,13 @@ struct Chain<'o> {
 impl Chain<'_> {
     /// What is nearest to the container comes first: docker knows of a new sandbox before the API server does.
     fn auto(&mut self) -> Result<(), ChainError> {
-        let order =
-            [SourceName::File, SourceName::Docker, SourceName::Api, SourceName::Environment];
+        let order = [
+            SourceName::File,
+            SourceName::Docker,
+            SourceName::Kubelet,
+            SourceName::Api,
+            SourceName::Environment,
+        ];
         for name in order {
             match self.found(name) {
                 Ok(found) => {
@@ -94,16 +110,28 @@ impl Chain<'_> {
                 Some(facts) => Ok(facts.own.map(|own| own.name).unwrap_or_default()),
                 None => Err("neither POD_NAME nor POD_IP is set".to_owned()),
             },
-            SourceName::Auto | SourceName::None | SourceName::Kubelet => {
-                Err("not asked".to_owned())
-            }
+            SourceName::Kubelet => match &self.kubelet {
+                Some(_) if self.found(SourceName::Api).is_ok() => {
+                    Err("the API server tells the same without being asked".to_owned())
+                }
+                Some(kubelet) => Ok(format!("{}{}", kubelet.client.target(), kubelet.path)),
+                None => Err("no --identity.kubelet-url, and no kubelet as --source".to_owned()),
+            },
+            SourceName::Auto | SourceName::None => Err("not asked".to_owned()),
         }
     }
 
     fn add(&mut self, name: SourceName) -> Result<(), ChainError> {
         match name {
-            SourceName::Auto | SourceName::None | SourceName::Kubelet => {}
+            SourceName::Auto | SourceName::None => {}
             SourceName::Docker => self.docker(),
+            SourceName::Kubelet => {
+                let asked = self.kubelet.clone().ok_or(ChainError::Kubelet)?;
+                let reporter = self.hub.add_source(name.as_str());
+                let source =
+                    kubelet::Source::new(asked, self.user_agent, self.defaults(), reporter);
+                self.tasks.spawn(source.run());
+            }
             SourceName::Api => self.api()?,
             SourceName::Environment => {
                 let facts = environment::facts(&environment::variable).ok_or(ChainError::Pod)?;

@@ -6,7 +6,6 @@
 mod summary;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,14 +19,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::netns::{Network, Processes};
 use super::pause::Pause;
 use super::{Facts, PodLabels, Reporter};
-use summary::Summary;
+use summary::{Inside, Summary};
 
 /// For a list or an inspection; dockerd takes seconds when its disk is busy.
 const ANSWER: Duration = Duration::from_secs(20);
 /// Events that follow each other closely make one list.
 const GATHER: Duration = Duration::from_millis(100);
 /// Between two lists.
-const PACE: Duration = Duration::from_secs(1);
+const PACE: Duration = Duration::from_millis(400);
 /// A list without an event, in case one was lost.
 const RESYNC: Duration = Duration::from_mins(1);
 /// A network plugin gives a sandbox its address some time after its start.
@@ -53,6 +52,8 @@ pub(super) struct Settings {
 struct Sandbox {
     /// Its process, where `--path.procfs` shows it.
     pid: Option<u32>,
+    /// Docker knows its address.
+    told: bool,
     network: Option<Network>,
     looks: u32,
 }
@@ -63,6 +64,8 @@ pub(super) struct Source {
     sandboxes: HashMap<String, Sandbox>,
     reporter: Reporter,
     last: Vec<Summary>,
+    /// By sandbox: what its pod's series had while it ran, for those that cAdvisor serves after its end.
+    addresses: HashMap<String, String>,
     /// A list came since the last failure.
     listed: bool,
 }
@@ -70,19 +73,21 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn new(settings: Settings, reporter: Reporter) -> Self {
         let processes = Processes::new(&settings.procfs);
+        let addresses = HashMap::new();
         Self {
             settings,
             processes,
             sandboxes: HashMap::new(),
             reporter,
             last: Vec::new(),
+            addresses,
             listed: false,
         }
     }
 
     /// Follows docker for ever, through all its restarts.
     pub(super) async fn run(mut self) {
-        let mut pause = Pause::new(Duration::from_millis(200), Duration::from_secs(3));
+        let mut pause = Pause::new(Duration::from_millis(200), Duration::from_millis(1500));
         loop {
             let problem = match self.connect().await {
                 Ok(docker) => self.follow(&docker).await,
@@ -134,7 +139,7 @@ impl Source {
         }
     }
 
-    /// A sandbox that has ended may start again with another process and another address.
+    /// What has ended is told at once: its address may be another pod's in a moment.
     fn heed(
         &mut self,
         event: Option<Result<EventMessage, bollard::errors::Error>>,
@@ -143,10 +148,25 @@ impl Source {
             Some(Ok(event)) => {
                 let id = event.actor.and_then(|actor| actor.id).unwrap_or_default();
                 self.sandboxes.remove(&id);
+                if event.action.as_deref() == Some("die") {
+                    self.end(|summary| summary.id == id);
+                }
                 None
             }
             Some(Err(error)) => Some(told("docker's events", &error)),
             None => Some("docker closed the stream of events".to_owned()),
+        }
+    }
+
+    fn end(&mut self, ended: impl Fn(&Summary) -> bool) {
+        let mut changed = false;
+        for summary in self.last.iter_mut().filter(|summary| summary.running && ended(summary)) {
+            summary.running = false;
+            changed = true;
+        }
+        if changed {
+            let facts = self.facts();
+            self.reporter.correct(facts);
         }
     }
 
@@ -159,32 +179,39 @@ impl Source {
         self.last = list.into_iter().filter_map(Summary::of).collect();
         self.look_inside(docker).await;
         let facts = self.facts();
+        self.remember(&facts);
         self.reporter.tell(facts);
         Ok(())
     }
 
-    /// The networks of sandboxes whose address docker does not know.
+    /// The processes of sandboxes, and the networks of those whose address docker does not know.
     async fn look_inside(&mut self, docker: &Docker) {
-        let wanted =
-            |summary: &&Summary| summary.is_sandbox() && summary.running && summary.ip.is_none();
-        let ids: Vec<String> = self
-            .last
-            .iter()
-            .filter(wanted)
-            .filter(|summary| !summary.host_network)
-            .map(|summary| summary.id.clone())
-            .collect();
-        self.sandboxes.retain(|id, _| ids.contains(id));
-        for id in ids {
+        let wanted = |summary: &&Summary| summary.is_sandbox() && summary.running;
+        let told = |summary: &Summary| summary.ip.is_some() || summary.host_network;
+        let wanted: Vec<(String, bool)> =
+            self.last.iter().filter(wanted).map(|s| (s.id.clone(), told(s))).collect();
+        self.sandboxes.retain(|id, _| wanted.iter().any(|(wanted, _)| wanted == id));
+        for (id, told) in wanted {
             if !self.sandboxes.contains_key(&id) {
                 let pid = self.pid(docker, &id).await;
-                self.sandboxes.insert(id.clone(), Sandbox { pid, network: None, looks: 0 });
+                self.sandboxes.insert(id.clone(), Sandbox { pid, told, network: None, looks: 0 });
             }
             let Some(sandbox) = self.sandboxes.get_mut(&id) else { continue };
-            let known = matches!(sandbox.network, Some(Network::Own(_) | Network::Host));
-            if let (false, Some(pid)) = (known, sandbox.pid) {
+            sandbox.told = told;
+            if let (true, Some(pid)) = (sandbox.is_open(), sandbox.pid) {
                 sandbox.network = self.processes.network(pid);
                 sandbox.looks += 1;
+            }
+        }
+    }
+
+    fn remember(&mut self, facts: &Facts) {
+        self.addresses.retain(|id, _| self.last.iter().any(|summary| summary.id == *id));
+        for sandbox in self.last.iter().filter(|summary| summary.is_sandbox() && summary.running) {
+            let uid = sandbox.pod_uid();
+            let pod = facts.pods.iter().find(|pod| Some(&pod.pod.uid) == uid.as_ref());
+            if let Some(ip) = pod.and_then(|pod| pod.pod.ip.as_ref()) {
+                self.addresses.insert(sandbox.id.clone(), ip.clone());
             }
         }
     }
@@ -196,38 +223,40 @@ impl Source {
     }
 
     fn is_incomplete(&self) -> bool {
-        self.sandboxes.values().any(|sandbox| {
-            let known = matches!(sandbox.network, Some(Network::Own(_) | Network::Host));
-            !known && sandbox.pid.is_some() && sandbox.looks < LOOKS
-        })
+        self.sandboxes.values().any(|sandbox| sandbox.is_open() && sandbox.looks < LOOKS)
     }
 
-    /// While docker is away: a sandbox whose process has ended has lost its address, perhaps to another pod.
+    /// While docker is away: a sandbox whose process has ended has lost its address.
     fn verify(&mut self) {
-        let (processes, sandboxes) = (&self.processes, &self.sandboxes);
-        let mut changed = false;
-        for summary in self.last.iter_mut().filter(|summary| summary.running) {
-            let sandbox = sandboxes.get(&summary.id);
-            if let Some(pid) = sandbox.and_then(|sandbox| sandbox.pid)
-                && !processes.is_of(pid, &summary.id)
-            {
-                summary.running = false;
-                changed = true;
-            }
-        }
-        if changed {
-            let facts = self.facts();
-            self.reporter.correct(facts);
-        }
+        let sandboxes = std::mem::take(&mut self.sandboxes);
+        let processes = self.processes.clone();
+        self.end(|summary| {
+            let pid = sandboxes.get(&summary.id).and_then(|sandbox| sandbox.pid);
+            pid.is_some_and(|pid| !processes.is_of(pid, &summary.id))
+        });
+        self.sandboxes = sandboxes;
     }
 
     fn facts(&self) -> Facts {
-        let addresses = |id: &str| match self.sandboxes.get(id)?.network.as_ref()? {
-            Network::Host => self.settings.host_ip.clone().map(|ip| (Some(ip), true)),
-            Network::Own(address) => Some((Some(IpAddr::to_string(address)), false)),
-            Network::Unclear => None,
+        let inside = |id: &str| {
+            let sandbox = self.sandboxes.get(id)?;
+            Some(match sandbox.network.as_ref() {
+                Some(Network::Host) => Inside::Host,
+                Some(Network::Own(address)) => Inside::Own(address.to_string()),
+                // It is found soon, and may differ from what was.
+                _ if sandbox.is_open() && sandbox.looks < LOOKS => Inside::Awaited,
+                _ => return None,
+            })
         };
-        summary::facts(&self.last, &self.settings, &addresses)
+        summary::facts(&self.last, &self.settings, &inside, &self.addresses)
+    }
+}
+
+impl Sandbox {
+    /// Its address is still looked for.
+    fn is_open(&self) -> bool {
+        let found = matches!(self.network, Some(Network::Own(_) | Network::Host));
+        !found && !self.told && self.pid.is_some()
     }
 }
 

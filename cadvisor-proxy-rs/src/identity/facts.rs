@@ -20,6 +20,8 @@ pub struct PodFacts {
     pub pod: Pod,
     /// `kubernetes.io/config.hash` of a mirror pod: the uid that its static pod has on its node.
     pub hash: Option<String>,
+    /// Its sandbox is gone, and with it its address: what other sources say of that is of the past.
+    pub lost: bool,
 }
 
 /// A container as one source sees it; its pod is put in when all sources are put together.
@@ -32,7 +34,7 @@ pub struct ContainerFacts {
 
 impl From<Pod> for PodFacts {
     fn from(pod: Pod) -> Self {
-        Self { pod, hash: None }
+        Self { pod, hash: None, lost: false }
     }
 }
 
@@ -66,6 +68,10 @@ impl Merged {
             Some(known) if known.pod.names_differ(&told.pod) => {}
             Some(known) => {
                 known.pod.complete(&told.pod);
+                known.lost |= told.lost;
+                if known.lost {
+                    known.pod.ip = None;
+                }
                 if told.hash.is_some() {
                     known.hash.clone_from(&told.hash);
                     // What kubectl shows.
@@ -118,8 +124,13 @@ impl Directory {
     }
 
     pub(super) fn add_container(&mut self, facts: &ContainerFacts, there: bool) {
-        let pod = facts.pod.as_ref().and_then(|uid| self.pod(uid.as_bytes())).cloned();
+        let mut pod = facts.pod.as_ref().and_then(|uid| self.pod(uid.as_bytes())).cloned();
         let running = there && facts.container.running;
+        if let (Some(known), false, Some(ip)) = (&mut pod, running, &facts.container.ip)
+            && known.ip.is_none()
+        {
+            Arc::make_mut(known).ip = Some(ip.clone());
+        }
         let container = Container { pod, running, ..facts.container.clone() };
         self.containers.insert(container.id.as_bytes().into(), Arc::new(container));
     }

@@ -8,6 +8,7 @@ use clap::Args;
 use exporter_toolkit::name::LabelName;
 
 use super::environment::variable;
+use super::kubelet::KubeletOptions;
 
 /// Where pods and containers are looked up; flattened into the agent's options.
 #[derive(Args, Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct IdentityOptions {
     /// URL of the API server, instead of the one in the kubeconfig or the environment.
     #[arg(long = "identity.apiserver", value_name = "URL")]
     pub apiserver: Option<String>,
+    #[command(flatten)]
+    pub kubelet: KubeletOptions,
     /// This node's name, for which the API server is asked; without it the variable `NODE_NAME` tells.
     #[arg(long = "identity.node", value_name = "NAME")]
     pub node: Option<String>,

@@ -126,7 +126,7 @@ impl ApiPod {
         ];
         let all = all.into_iter().flatten().flatten();
         let containers = all.flat_map(|status| status.facts(&uid)).collect();
-        Some((PodFacts { pod, hash }, containers))
+        Some((PodFacts { pod, hash, lost: false }, containers))
     }
 }
 

@@ -69,7 +69,7 @@ impl Summary {
         label.or_else(|| Some(String::from_utf8_lossy(part(self.runtime_name()?)).into_owned()))
     }
 
-    fn pod_uid(&self) -> Option<String> {
+    pub(super) fn pod_uid(&self) -> Option<String> {
         self.told("io.kubernetes.pod.uid", |name| name.uid)
     }
 
@@ -99,49 +99,77 @@ fn address(networks: &HashMap<String, EndpointSettings>) -> Option<String> {
     found.first().map(|(_, _, address)| (*address).clone())
 }
 
-/// Address of a sandbox's network, and whether that is the host's, as far as its process tells.
-pub(super) type Addresses<'a> = &'a dyn Fn(&str) -> Option<(Option<String>, bool)>;
+/// What a sandbox's process tells of its network.
+pub(super) enum Inside {
+    Host,
+    Own(String),
+    /// Nothing yet.
+    Awaited,
+}
 
-pub(super) fn facts(list: &[Summary], settings: &Settings, addresses: Addresses<'_>) -> Facts {
-    let mut pods: HashMap<String, (bool, i64, Pod)> = HashMap::new();
+pub(super) type Look<'a> = &'a dyn Fn(&str) -> Option<Inside>;
+
+/// `past`: what pods had, by sandbox.
+pub(super) fn facts(
+    list: &[Summary],
+    settings: &Settings,
+    inside: Look<'_>,
+    past: &HashMap<String, String>,
+) -> Facts {
+    let mut pods: HashMap<String, (bool, i64, PodFacts)> = HashMap::new();
     for summary in list {
-        let Some(mut pod) = summary.pod(settings) else { continue };
+        let Some(pod) = summary.pod(settings) else { continue };
+        let mut pod = PodFacts::from(pod);
         // Of several sandboxes of a pod the one that runs is the pod's, and the newest is rather than an older one.
         let sandbox = summary.is_sandbox();
         let rank = (sandbox && summary.running, if sandbox { summary.created } else { 0 });
-        if pods.get(&pod.uid).is_some_and(|(running, created, _)| (*running, *created) > rank) {
+        if pods.get(&pod.pod.uid).is_some_and(|(running, created, _)| (*running, *created) > rank) {
             continue;
         }
+        // Without a sandbox that runs there is no network.
+        pod.lost = !sandbox;
         if sandbox {
-            settle(&mut pod, summary, settings, addresses);
+            settle(&mut pod, summary, settings, inside);
         }
-        pods.insert(pod.uid.clone(), (rank.0, rank.1, pod));
+        pods.insert(pod.pod.uid.clone(), (rank.0, rank.1, pod));
     }
     let by_name: HashMap<&str, &Summary> = list
         .iter()
         .flat_map(|summary| [(summary.id.as_str(), summary), (summary.name.as_str(), summary)])
         .collect();
-    let containers = list.iter().map(|summary| container(summary, &by_name, settings)).collect();
-    let mut pods: Vec<PodFacts> = pods.into_values().map(|(_, _, pod)| pod.into()).collect();
+    let containers =
+        list.iter().map(|summary| container(summary, &by_name, settings, past)).collect();
+    let mut pods: Vec<PodFacts> = pods.into_values().map(|(_, _, pod)| pod).collect();
     // So that the same containers give the same facts.
     pods.sort_unstable_by(|a, b| a.pod.uid.cmp(&b.pod.uid));
     Facts { pods, containers, own: None }
 }
 
 /// What the sandbox alone knows of its pod.
-fn settle(pod: &mut Pod, summary: &Summary, settings: &Settings, addresses: Addresses<'_>) {
+fn settle(facts: &mut PodFacts, summary: &Summary, settings: &Settings, inside: Look<'_>) {
+    let pod = &mut facts.pod;
     pod.labels = settings.labels.of(|name| summary.label(name));
     pod.host_network = summary.host_network;
-    if !summary.running {
-        return;
-    }
     if summary.host_network {
         pod.ip.clone_from(&settings.host_ip);
-    } else if summary.ip.is_some() {
+        return;
+    }
+    if !summary.running {
+        facts.lost = true;
+        return;
+    }
+    if summary.ip.is_some() {
         pod.ip.clone_from(&summary.ip);
-    } else if let Some((ip, host_network)) = addresses(&summary.id) {
-        pod.ip = ip;
-        pod.host_network = host_network;
+        return;
+    }
+    match inside(&summary.id) {
+        Some(Inside::Host) => {
+            pod.ip.clone_from(&settings.host_ip);
+            pod.host_network = true;
+        }
+        Some(Inside::Own(address)) => pod.ip = Some(address),
+        Some(Inside::Awaited) => facts.lost = true,
+        None => {}
     }
 }
 
@@ -149,6 +177,7 @@ fn container(
     summary: &Summary,
     all: &HashMap<&str, &Summary>,
     settings: &Settings,
+    past: &HashMap<String, String>,
 ) -> ContainerFacts {
     let pod = summary.pod_uid();
     let plain = pod.is_none();
@@ -170,7 +199,11 @@ fn container(
         name: name.unwrap_or_default(),
         runtime_name: Some(summary.name.clone()).filter(|name| !name.is_empty()),
         image: summary.image.clone(),
-        ip: address.filter(|_| plain && network.running),
+        ip: if plain {
+            address.filter(|_| network.running)
+        } else {
+            past.get(&network.id).cloned()
+        },
         host_network: plain && network.host_network,
         running: summary.running,
     };

@@ -52,6 +52,17 @@ async fn the_first_source_wins_and_the_others_fill_its_gaps() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_that_is_lost_is_not_taken_from_a_source_that_does_not_know_it_yet() {
+    let told = facts([pod("1", "web-0", Some("10.0.0.1"))], &[]);
+    let mut lost = facts([pod("1", "web-0", None)], &[]);
+    lost.pods[0].lost = true;
+    for order in [[&told, &lost], [&lost, &told]] {
+        let directory = Merged::of(order).directory(&Merged::default(), 1);
+        assert_eq!(ip(&directory, "1"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_gone_is_known_for_five_minutes_but_no_longer_by_its_name() {
     let mut hub = Hub::default();
     let mut docker = hub.add_source("docker");
@@ -118,8 +129,12 @@ async fn many_unknown_ids_make_one_look_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mirror_pod_is_found_by_the_uid_of_its_static_pod_and_an_impostor_is_not() {
-    let mirror = PodFacts { pod: pod("m", "proxy", None), hash: Some("h".to_owned()) };
-    let thief = PodFacts { pod: pod("t", "thief", Some("6.6.6.6")), hash: Some("1".to_owned()) };
+    let mirror = PodFacts { pod: pod("m", "proxy", None), hash: Some("h".to_owned()), lost: false };
+    let thief = PodFacts {
+        pod: pod("t", "thief", Some("6.6.6.6")),
+        hash: Some("1".to_owned()),
+        lost: false,
+    };
     let api = Facts { pods: vec![thief, mirror, pod("1", "web", None).into()], ..Facts::default() };
     let kubelet = facts([pod("h", "proxy", Some("10.0.0.1"))], &[container(A, "h")]);
     let directory = Merged::of([&kubelet, &api]).directory(&Merged::default(), 1);

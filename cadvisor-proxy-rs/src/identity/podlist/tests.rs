@@ -19,7 +19,7 @@ fn a_pod_tells_its_address_its_owner_its_labels_and_its_containers() {
         "lastState":{{"terminated":{{"exitCode":1,"containerID":"docker://{OLD}"}}}}}},
         {{"name":"waits","state":{{"waiting":{{}}}}}}]}}}}"#
     );
-    let (PodFacts { pod, hash }, containers) = read(&json);
+    let (PodFacts { pod, hash, .. }, containers) = read(&json);
     assert_eq!(
         (pod.ip.as_deref(), pod.node.as_deref(), hash),
         (Some("10.0.0.1"), Some("n1"), None)

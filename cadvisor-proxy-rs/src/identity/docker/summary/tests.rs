@@ -25,8 +25,8 @@ fn list(json: &str) -> Vec<Summary> {
 }
 
 fn directory(json: &str) -> Directory {
-    let inside = |id: &str| (id == NEW).then(|| (Some("10.244.1.17".to_owned()), false));
-    Directory::of(&facts(&list(json), &settings(), &inside))
+    let inside = |id: &str| (id == NEW).then(|| Inside::Own("10.244.1.17".to_owned()));
+    Directory::of(&facts(&list(json), &settings(), &inside, &HashMap::new()))
 }
 
 fn sandbox(id: &str, state: &str, created: i64, mode: &str, ip: &str) -> String {
@@ -82,6 +82,25 @@ fn a_pod_whose_sandbox_has_ended_has_no_address() {
         sandbox(PAUSE, "exited", 1, "default", "172.17.0.9")
     ));
     assert_eq!(directory.pod(b"u1").unwrap().ip, None);
+    let running = sandbox(NEW, "running", 1, "none", "");
+    let awaited = facts(
+        &list(&format!("[{running}]")),
+        &settings(),
+        &|_| Some(Inside::Awaited),
+        &HashMap::new(),
+    );
+    assert!(awaited.pods[0].lost && awaited.pods[0].pod.ip.is_none());
+}
+
+#[test]
+fn a_container_that_has_ended_keeps_the_address_it_had() {
+    let json = format!("[{},{}]", app("exited"), sandbox(PAUSE, "exited", 1, "default", ""));
+    let past = HashMap::from([(PAUSE.to_owned(), "172.17.0.9".to_owned())]);
+    let facts = facts(&list(&json), &settings(), &|_| None, &past);
+    let directory = Directory::of(&facts);
+    let container = directory.container(APP.as_bytes()).unwrap();
+    assert_eq!(container.pod.as_ref().unwrap().ip.as_deref(), Some("172.17.0.9"));
+    assert_eq!(directory.pod(b"u1").unwrap().ip, None, "the next sandbox may have another one");
 }
 
 #[test]
