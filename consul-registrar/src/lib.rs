@@ -1,3 +1,6 @@
 //! Puts every target of a cluster where Prometheus discovers it: Consul, `file_sd`, `http_sd`.
 
+pub mod group;
+pub mod guard;
+pub mod row;
 pub mod target;
