@@ -75,7 +75,7 @@ fn sticky(nodes: &BTreeMap<Arc<str>, usize>, before: &Assignment, size: usize) -
         }
         let fits =
             |group: u32| room.get(&group).is_none_or(|left| *left == size || *left >= *count);
-        let group = (first..).find(|group| fits(*group)).unwrap_or(first);
+        let group = (first..=u32::MAX).find(|group| fits(*group)).unwrap_or(first);
         let left = room.entry(group).or_insert(size);
         *left = left.saturating_sub(*count);
         assigned.insert(Arc::clone(node), Group(group));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Two complete lists that lie this far apart must agree before a mass of rows is deleted.
-pub const APART: Duration = Duration::from_secs(60);
+pub const APART: Duration = Duration::from_mins(1);
 
 /// A row that this process has never wanted may belong to a replica whose source was quicker.
 pub const GRACE: Duration = Duration::from_secs(5);

@@ -31,6 +31,11 @@ pub fn kube_state_rs() -> Result<PathBuf> {
     built("kube-state-rs")
 }
 
+/// The `cadvisor-proxy-rs` to be tested: `$CADVISOR_PROXY_RS`, else the one built into the same target folder.
+pub fn cadvisor_proxy_rs() -> Result<PathBuf> {
+    built("cadvisor-proxy-rs")
+}
+
 fn built(name: &str) -> Result<PathBuf> {
     let variable = name.to_uppercase().replace('-', "_");
     if let Some(path) = std::env::var_os(&variable) {

@@ -2,6 +2,8 @@
 
 pub mod agent;
 pub mod apiserver;
+pub mod cluster;
+pub mod docker;
 pub mod exposition;
 pub mod http;
 pub mod process;
@@ -12,6 +14,7 @@ pub mod tally;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;
+pub use docker::Image;
 pub use exposition::Scrape;
 pub use process::{Server, cargo, free_port, wait_until};
 pub use storage::Storage;

@@ -4,9 +4,11 @@
 //! It knows nothing of hosts, clusters or Consul.
 
 pub mod base64;
+pub mod client;
 pub mod crew;
 pub mod exposition;
 pub mod family;
+pub mod files;
 pub mod golden;
 pub mod labels;
 pub mod line;

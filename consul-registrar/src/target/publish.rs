@@ -20,10 +20,16 @@ impl Snapshot {
     /// Checks the drafts, whatever their order. Of two with one key the one with the smaller origin is taken, the other
     /// one is held back.
     pub fn new(drafts: impl IntoIterator<Item = Draft>, held: Vec<Held>) -> Self {
-        let mut snapshot = Self { targets: Vec::new(), held };
-        for draft in drafts {
-            match draft.check() {
-                Ok(target) => snapshot.targets.push(Arc::new(target)),
+        let checked = drafts.into_iter().map(|draft| draft.check().map(Arc::new));
+        Self::of(checked.chain(held.into_iter().map(Err)))
+    }
+
+    /// The same of drafts that have been checked.
+    pub fn of(found: impl IntoIterator<Item = Result<Arc<Target>, Held>>) -> Self {
+        let mut snapshot = Self::default();
+        for one in found {
+            match one {
+                Ok(target) => snapshot.targets.push(target),
                 Err(held) => snapshot.held.push(held),
             }
         }
@@ -94,7 +100,15 @@ impl Publisher {
     /// Hands on a complete list: what is not in it is to go. `held` are things the source itself leaves out, such as a
     /// pod without an address. Nobody is woken where nothing has changed.
     pub fn publish(&self, drafts: impl IntoIterator<Item = Draft>, held: Vec<Held>) {
-        let snapshot = Snapshot::new(drafts, held);
+        self.put(Snapshot::new(drafts, held));
+    }
+
+    /// The same for a source that checks its drafts when they come and keeps the targets.
+    pub fn publish_found(&self, found: impl IntoIterator<Item = Result<Arc<Target>, Held>>) {
+        self.put(Snapshot::of(found));
+    }
+
+    fn put(&self, snapshot: Snapshot) {
         self.state.send_if_modified(|state| {
             state.confirmed = Some(Instant::now());
             let was_unsynced = state.unsynced.take().is_some();

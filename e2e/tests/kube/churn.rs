@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cluster::{Api, Cluster};
+use e2e::cluster::{Api, Cluster};
 
 /// Between two changes.
 const INTERVAL: Duration = Duration::from_millis(10);

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use e2e::servers;
 
 use crate::checker::Checker;
-use crate::cluster::Cluster;
 use crate::gate::Gate;
 use crate::resources;
 use crate::subject::{Subject, everything};
 use crate::truth;
+use e2e::cluster::Cluster;
 
 /// The user that the 1.36 server's token file names.
 const TOKEN: &str = "testbed-token";

@@ -6,8 +6,8 @@ use anyhow::ensure;
 use e2e::{exposition, wait_until};
 
 use crate::checker::Checker;
-use crate::cluster::Cluster;
 use crate::subject::{Subject, everything};
+use e2e::cluster::Cluster;
 
 const CONFIG: &str = include_str!("objects/widgets.yaml");
 const DEFINITION: &str = include_str!("objects/definition.yaml");

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::checker::Checker;
 use crate::churn::Churn;
-use crate::cluster::Cluster;
 use crate::gate::Gate;
 use crate::subject::{Subject, everything};
 use crate::truth;
+use e2e::cluster::Cluster;
 
 /// A cluster in motion is scraped while `fault` happens; then it rests, and all must be true.
 fn survives(cluster: &Cluster, test: &str, fault: impl FnOnce(&Gate)) -> Subject {

@@ -4,9 +4,9 @@ use anyhow::Result;
 use e2e::exposition::label;
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
 use crate::subject::{Subject, only};
 use crate::truth;
+use e2e::cluster::Cluster;
 
 /// Letters that mean something in an exposition, in JSON and to a terminal.
 const LETTERS: &str =

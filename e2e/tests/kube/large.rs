@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::checker::Checker;
 use crate::churn::Churn;
-use crate::cluster::Cluster;
 use crate::gate::Gate;
 use crate::subject::{Subject, only};
 use crate::truth;
+use e2e::cluster::Cluster;
 
 const PODS: usize = 5000;
 

@@ -6,11 +6,11 @@ use anyhow::ensure;
 use e2e::{Scrape, exposition, wait_until};
 
 use crate::checker::Checker;
-use crate::cluster::Cluster;
 use crate::credentials::Account;
 use crate::gate::Gate;
 use crate::subject::{Subject, everything, only};
 use crate::truth;
+use e2e::cluster::Cluster;
 
 const PAGES: &[&str] = &["--feature-gates", "WatchList=false"];
 

@@ -3,7 +3,7 @@
 //!
 //! What is right is always what `kubectl get -o json | kube-state-rs render` says of the same moment ([`truth`]), and
 //! while something fails a scraper asks ten times a second and takes nothing less than a whole answer ([`checker`]).
-//! There are two clusters ([`cluster`]): one of Kubernetes 1.20, with controllers and a kubelet, for objects that live;
+//! There are two clusters ([`e2e::cluster`]): one of Kubernetes 1.20, with controllers and a kubelet, for objects that live;
 //! and an API server of 1.36 with a thousand pods that is restarted with other flags, deprived of etcd and cut off.
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +14,6 @@
 
 mod checker;
 mod churn;
-mod cluster;
 mod credentials;
 mod custom;
 mod faults;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use e2e::promtool::complaints;
 use e2e::{exposition, servers};
 
-use crate::cluster::{Cluster, Live};
 use crate::resources;
 use crate::subject::Subject;
 use crate::truth;
+use e2e::cluster::{Cluster, Live};
 
 /// What a cluster of 1.20 lacks.
 fn lacking() -> BTreeSet<&'static str> {

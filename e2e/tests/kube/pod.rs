@@ -1,65 +1,20 @@
 //! kube-state-rs as it runs in a cluster: an image with nothing in it but the program, a service account that may no more
 //! than it needs, and the command line of a deployment that was written for version 1.4 of the peer.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use e2e::agent::{self, local};
-use e2e::{Scrape, wait_until};
+use e2e::{Image, Scrape, wait_until};
 
 use crate::checker::Checker;
-use crate::cluster::Cluster;
 use crate::subject::{everything, of, ready};
 use crate::truth;
+use e2e::cluster::Cluster;
 
 const METRICS: u16 = 10241;
 const TELEMETRY: u16 = 10242;
 const MANIFEST: &str = include_str!("objects/daemonset.yaml");
-
-/// An image of the program, which goes with its guard.
-struct Image(String);
-
-impl Image {
-    fn build() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let program = agent::kube_state_rs().unwrap();
-        std::fs::copy(&program, folder.path().join("kube-state-rs")).unwrap();
-        let libraries = libraries(&program);
-        for library in &libraries {
-            let to = folder.path().join("root").join(library.trim_start_matches('/'));
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(library, to).unwrap();
-        }
-        let copy = if libraries.is_empty() { "" } else { "COPY root /\n" };
-        let text = format!(
-            "FROM scratch\n{copy}COPY kube-state-rs /kube-state-rs\nUSER 65534\nENTRYPOINT [\"/kube-state-rs\"]\n"
-        );
-        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
-        let image = Self(format!("e2e/kube-state-rs:{}", std::process::id()));
-        docker(&["build", "--quiet", "--tag", &image.0, &folder.path().display().to_string()]);
-        image
-    }
-}
-
-impl Drop for Image {
-    fn drop(&mut self) {
-        docker(&["rmi", "--force", &self.0]);
-    }
-}
-
-/// What a program that was built for development needs beside itself; a released one needs nothing.
-fn libraries(program: &Path) -> Vec<String> {
-    let output = Command::new("ldd").arg(program).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let paths = text.split_ascii_whitespace().filter(|word| word.starts_with('/'));
-    paths.map(str::to_owned).collect()
-}
-
-fn docker(args: &[&str]) {
-    let output = Command::new("docker").args(args).output().unwrap();
-    assert!(output.status.success(), "docker {}: {output:?}", args.join(" "));
-}
 
 /// The roles that the program itself says it needs.
 fn roles() -> String {
@@ -78,12 +33,12 @@ fn own() -> Scrape {
 fn in_a_pod_from_an_empty_image_with_its_own_account_it_survives_what_the_control_plane_does() {
     let test = "kube-state-rs in a pod";
     let Some(cluster) = Cluster::old(test) else { return };
-    let image = Image::build();
+    let image = Image::of(&agent::kube_state_rs().unwrap());
     let space = cluster.space("pod");
     let arguments = everything().iter().map(|flag| format!("{flag:?}")).collect::<Vec<_>>();
     let manifest = MANIFEST
         .replace("SPACE", &space.name)
-        .replace("IMAGE", &image.0)
+        .replace("IMAGE", image.name())
         .replace("MORE", &arguments.join(", "));
     let roles = roles().replace("name: kube-state-rs\n", &format!("name: {}\n", space.name));
     cluster.apply(&format!("{roles}\n---\n{manifest}"));

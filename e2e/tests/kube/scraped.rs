@@ -6,9 +6,9 @@ use anyhow::ensure;
 use e2e::storage::{Kind, Storage};
 use e2e::{Scrape, servers, wait_until};
 
-use crate::cluster::Cluster;
 use crate::subject::Subject;
 use crate::truth;
+use e2e::cluster::Cluster;
 
 /// A job per way: its name, and what is added to its configuration.
 fn config(port: u16, jobs: &[(&str, &str)]) -> String {

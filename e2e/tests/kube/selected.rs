@@ -8,9 +8,9 @@ use e2e::{Scrape, wait_until};
 use serde_json::Value;
 
 use crate::checker::Checker;
-use crate::cluster::{Cluster, FIXED};
 use crate::subject::{Subject, everything};
 use crate::truth;
+use e2e::cluster::{Cluster, FIXED};
 
 /// The truth of the objects that `takes` takes.
 fn part(cluster: &Cluster, takes: impl Fn(&Value) -> bool) -> Result<Scrape> {

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use e2e::agent::{self, local};
 use e2e::{Agent, Scrape, exposition, free_port, wait_until};
 
-use crate::cluster::Cluster;
 use crate::resources;
+use e2e::cluster::Cluster;
 
 /// How long a start may take, the first lists included.
 const START: Duration = Duration::from_mins(2);

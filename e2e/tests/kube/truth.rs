@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::{Scrape, agent, wait_until};
 
-use crate::cluster::Cluster;
 use crate::resources;
 use crate::subject::Subject;
+use e2e::cluster::Cluster;
 
 /// How long kube-state-rs may take to come to the truth: longer than it waits between two attempts at most.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -1,7 +1,6 @@
 //! `--web.config.file`: TLS, basic auth, response headers and a rate limit, read again when a file changes.
 
 mod file;
-mod stamp;
 
 use std::fmt;
 use std::io;
@@ -16,11 +15,10 @@ use super::auth::Login;
 use super::limits::Rate;
 use super::stats::Stats;
 use super::tls;
+use crate::files::{FileError, Files, Watch};
 use crate::yaml;
 
 pub(crate) use file::{ClientAuth, File, Secret, Tls};
-pub(crate) use stamp::Files;
-use stamp::Watch;
 
 /// What is wrong with the configuration: where, and what.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +49,13 @@ impl ConfigError {
 
     fn yaml(file: &Path, problem: yaml::Problem) -> Self {
         Self { line: problem.line, ..Self::new(file, problem.text) }
+    }
+}
+
+impl From<FileError> for ConfigError {
+    fn from(error: FileError) -> Self {
+        let problem = format!("cannot be read: {}", error.source);
+        Self { source: Some(error.source), ..Self::new(&error.path, problem) }
     }
 }
 

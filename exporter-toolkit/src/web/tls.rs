@@ -14,7 +14,8 @@ use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 use tokio_rustls::TlsAcceptor;
 
-use super::config::{ClientAuth, ConfigError, Files, Tls};
+use super::config::{ClientAuth, ConfigError, Tls};
+use crate::files::Files;
 use clients::{Clients, Issuer};
 use names::Version;
 

@@ -1,4 +1,7 @@
 //! The API servers that `e2e/testbed/k8s` starts, and kubectl on them.
+//!
+//! What a test needs of a server is there or the test fails: its helpers panic.
+#![expect(clippy::unwrap_used, reason = "support of tests: what fails is to be seen")]
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -10,10 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::http::Request;
-use e2e::{Server, agent, servers, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::http::Request;
+use crate::{Server, agent, servers, wait_until};
 
 /// Of the testbed's 1.36 servers these are the tests' own. The first is filled once and restarted at will.
 const OWN: u16 = 1;
@@ -22,10 +26,10 @@ const EMPTY: u16 = 2;
 /// Pods of the first: nobody runs them.
 const PODS: usize = 1000;
 
-const EVERYTHING: &str = include_str!("objects/everything.yaml");
-const MODERN: &str = include_str!("objects/modern.yaml");
+const EVERYTHING: &str = include_str!("../tests/kube/objects/everything.yaml");
+const MODERN: &str = include_str!("../tests/kube/objects/modern.yaml");
 /// A namespace with an object of every resource is there in each test of the 1.36 server.
-pub(crate) const FIXED: &str = "e2e-fixed";
+pub const FIXED: &str = "e2e-fixed";
 
 /// Tests take turns, as they share the servers.
 static TURN: Mutex<State> = Mutex::new(State { flags: None, filled: false });
@@ -38,10 +42,10 @@ struct State {
 }
 
 /// One API server, for one test at a time.
-pub(crate) struct Cluster {
+pub struct Cluster {
     /// The number of a 1.36 server; `None` for the cluster of 1.20.
     modern: Option<u16>,
-    pub(crate) kubeconfig: PathBuf,
+    pub kubeconfig: PathBuf,
     kubectl: PathBuf,
     folder: TempDir,
     turn: RefCell<MutexGuard<'static, State>>,
@@ -49,7 +53,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// The cluster of Kubernetes 1.20, or a line about why the test is skipped.
-    pub(crate) fn old(test: &str) -> Option<Self> {
+    pub fn old(test: &str) -> Option<Self> {
         let kubectl = servers::need(test, "kubectl")?;
         for name in ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"] {
             servers::need(test, name)?;
@@ -64,7 +68,7 @@ impl Cluster {
     }
 
     /// The API server of Kubernetes 1.36 with these flags, filled; or a line about why the test is skipped.
-    pub(crate) fn modern(test: &str, flags: &[&str]) -> Option<Self> {
+    pub fn modern(test: &str, flags: &[&str]) -> Option<Self> {
         let cluster = Self::of(test, OWN)?;
         if !cluster.runs_with(flags) {
             cluster.restart(flags);
@@ -74,7 +78,7 @@ impl Cluster {
     }
 
     /// A 1.36 API server with nothing in it, which is forgotten after the test.
-    pub(crate) fn empty(test: &str) -> Option<Self> {
+    pub fn empty(test: &str) -> Option<Self> {
         let cluster = Self::of(test, EMPTY)?;
         k8s(&["down", &cluster.flag()]);
         k8s(&["up", &cluster.flag()]);
@@ -100,7 +104,7 @@ impl Cluster {
         self.modern.map(|number| format!("--modern={number}")).unwrap_or_default()
     }
 
-    pub(crate) fn is_modern(&self) -> bool {
+    pub fn is_modern(&self) -> bool {
         self.modern.is_some()
     }
 
@@ -109,7 +113,7 @@ impl Cluster {
     }
 
     /// The 1.36 API server ends and comes back: to it every version that a watch stands at is unknown.
-    pub(crate) fn restart(&self, flags: &[&str]) {
+    pub fn restart(&self, flags: &[&str]) {
         self.stop("apiserver136");
         let flag = self.flag();
         let up: Vec<&str> = ["up", &flag, "--"].into_iter().chain(flags.iter().copied()).collect();
@@ -126,13 +130,13 @@ impl Cluster {
     }
 
     /// Ends one server.
-    pub(crate) fn stop(&self, name: &str) {
+    pub fn stop(&self, name: &str) {
         self.left_with(None);
         k8s(&["stop", name, &self.flag()]);
     }
 
     /// Starts what is not running, and waits until the API server is ready.
-    pub(crate) fn up(&self) {
+    pub fn up(&self) {
         k8s(&["up", &self.flag()]);
         self.left_with(Some(&[]));
     }
@@ -151,14 +155,14 @@ impl Cluster {
     }
 
     /// Makes nodes, replica sets and so many pods that nobody runs.
-    pub(crate) fn fill_with(&self, pods: usize) {
+    pub fn fill_with(&self, pods: usize) {
         let mut fill = Command::new(testbed("k8s-fill"));
         let output = fill.args([&pods.to_string(), &self.flag()]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
     }
 
     /// Makes or renews an object of every resource that the server has, in a namespace of this name.
-    pub(crate) fn everything(&self, space: &str) {
+    pub fn everything(&self, space: &str) {
         self.apply(&self.every_object(space));
     }
 
@@ -178,7 +182,7 @@ impl Cluster {
         yaml
     }
 
-    pub(crate) fn apply(&self, yaml: &str) {
+    pub fn apply(&self, yaml: &str) {
         self.tell(&["apply", "--validate=false", "--filename=-"], yaml);
     }
 
@@ -197,7 +201,7 @@ impl Cluster {
     }
 
     /// What kubectl says.
-    pub(crate) fn kubectl(&self, args: &[&str]) -> Result<Vec<u8>> {
+    pub fn kubectl(&self, args: &[&str]) -> Result<Vec<u8>> {
         let output = self.command(args).output().context("kubectl")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "kubectl {}: {said}", args.join(" "));
@@ -205,7 +209,7 @@ impl Cluster {
     }
 
     /// An answer of the API as it comes, without kubectl's own reading of it.
-    pub(crate) fn get(&self, path: &str) -> Result<Value> {
+    pub fn get(&self, path: &str) -> Result<Value> {
         Ok(serde_json::from_slice(&self.kubectl(&["get", "--raw", path])?)?)
     }
 
@@ -219,17 +223,17 @@ impl Cluster {
     }
 
     /// Where the API server listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         agent::local(self.modern.map_or(16443, |number| 26443 + 10 * number))
     }
 
     /// Where a test may put files.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// A namespace of the test's own.
-    pub(crate) fn space(&self, name: &str) -> Space<'_> {
+    pub fn space(&self, name: &str) -> Space<'_> {
         let name = unique(name);
         self.begin(&name);
         Space { cluster: self, name }
@@ -247,7 +251,7 @@ impl Cluster {
     }
 
     /// An object of every resource, for as long as its guard lives.
-    pub(crate) fn live(&self, name: &str) -> Live<'_> {
+    pub fn live(&self, name: &str) -> Live<'_> {
         let live = Live { cluster: self, name: unique(name) };
         self.begin(&live.name);
         self.everything(&live.name);
@@ -255,7 +259,7 @@ impl Cluster {
     }
 
     /// A way to change objects that costs no process each time.
-    pub(crate) fn api(&self) -> Api {
+    pub fn api(&self) -> Api {
         let server =
             Server::start("kubectl proxy", &mut self.command(&["proxy", "--port=0"])).unwrap();
         let port = wait_until("port of kubectl proxy", Duration::from_secs(30), || {
@@ -283,9 +287,9 @@ fn unique(name: &str) -> String {
 }
 
 /// A namespace that goes with its guard.
-pub(crate) struct Space<'c> {
+pub struct Space<'c> {
     cluster: &'c Cluster,
-    pub(crate) name: String,
+    pub name: String,
 }
 
 impl Drop for Space<'_> {
@@ -298,10 +302,10 @@ impl Drop for Space<'_> {
 }
 
 /// An object of every resource; all of them go with their guard.
-pub(crate) struct Live<'c> {
-    pub(crate) cluster: &'c Cluster,
+pub struct Live<'c> {
+    pub cluster: &'c Cluster,
     /// The namespace.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 impl Drop for Live<'_> {
@@ -312,26 +316,26 @@ impl Drop for Live<'_> {
 }
 
 /// Plain HTTP to the API server, by `kubectl proxy`.
-pub(crate) struct Api {
+pub struct Api {
     address: SocketAddr,
     _server: Server,
 }
 
 impl Api {
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<()> {
+    pub fn post(&self, path: &str, body: &Value) -> Result<()> {
         self.call("POST", path, "application/json", body)
     }
 
     /// A JSON merge patch.
-    pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<()> {
+    pub fn patch(&self, path: &str, body: &Value) -> Result<()> {
         self.call("PATCH", path, "application/merge-patch+json", body)
     }
 
-    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<()> {
+    pub fn put(&self, path: &str, body: &Value) -> Result<()> {
         self.call("PUT", path, "application/json", body)
     }
 
-    pub(crate) fn delete(&self, path: &str) -> Result<()> {
+    pub fn delete(&self, path: &str) -> Result<()> {
         self.call("DELETE", path, "application/json", &serde_json::json!({}))
     }
 

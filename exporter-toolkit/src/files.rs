@@ -1,11 +1,9 @@
-//! Which files a configuration was read from, and whether they have changed since.
+//! Small files that say how an agent works, and whether they have changed since they were read.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-
-use super::ConfigError;
 
 /// Configurations and certificates are small; a longer file is a mistake.
 const LIMIT_BYTES: u64 = 1024 * 1024;
@@ -23,31 +21,38 @@ fn stamp(path: &Path) -> Stamp {
     Some([size, inode, device, modified.0, modified.1, changed.0, changed.1])
 }
 
+/// A file that cannot be read, or is longer than 1 MiB.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: cannot be read: {source}", path.display())]
+pub struct FileError {
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
 /// Reads files and remembers which, whether that succeeds or not.
 #[derive(Debug, Default)]
-pub(crate) struct Files(Vec<(PathBuf, Stamp)>);
+pub struct Files(Vec<(PathBuf, Stamp)>);
 
 /// The files to look at.
 #[derive(Debug, Default)]
-pub(crate) struct Watch(Vec<(PathBuf, Stamp)>);
+pub struct Watch(Vec<(PathBuf, Stamp)>);
 
 impl Files {
-    /// The stamp is taken first: a change while the file is read is a change.
-    pub(crate) fn text(&mut self, path: &Path) -> Result<String, ConfigError> {
+    /// The text of a file of at most 1 MiB. The stamp is taken first: a change while the file is read is a change.
+    pub fn text(&mut self, path: &Path) -> Result<String, FileError> {
         self.0.push((path.to_owned(), stamp(path)));
-        read(path).map_err(|error| ConfigError {
-            source: Some(io::Error::from(error.kind())),
-            ..ConfigError::new(path, format!("cannot be read: {error}"))
-        })
+        read(path).map_err(|source| FileError { path: path.to_owned(), source })
     }
 
-    pub(crate) fn watch(self) -> Watch {
+    /// What tells whether any of the files that were read has changed.
+    pub fn watch(self) -> Watch {
         Watch(self.0)
     }
 }
 
 impl Watch {
-    pub(crate) fn has_changed(&self) -> bool {
+    /// Looks at each file once.
+    pub fn has_changed(&self) -> bool {
         self.0.iter().any(|(path, seen)| stamp(path) != *seen)
     }
 }
