@@ -45,16 +45,16 @@ pub struct AddressOptions {
 #[command(next_help_heading = "Mode self")]
 pub struct OwnOptions {
     /// Service that the ports of --port belong to, and of targets in files that name none.
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(id = "own.service", long = "service", value_name = "NAME", default_value = "")]
     pub service: String,
     /// Port of this host to be scraped, or SERVICE=PORT.
-    #[arg(long, value_name = "[SERVICE=]PORT")]
+    #[arg(id = "own.port", long = "port", value_name = "[SERVICE=]PORT")]
     pub port: Vec<String>,
     /// Path of the metrics.
     #[arg(id = "own.path", long = "path", value_name = "PATH", default_value = "/metrics")]
     pub path: String,
     /// Scheme: http or https.
-    #[arg(long, value_name = "SCHEME", default_value = "http", value_parser = ["http", "https"])]
+    #[arg(id = "own.scheme", long = "scheme", value_name = "SCHEME", default_value = "http", value_parser = ["http", "https"])]
     pub scheme: String,
 }
 

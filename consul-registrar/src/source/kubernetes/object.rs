@@ -41,6 +41,10 @@ struct NodeAddress {
 }
 
 impl Node {
+    pub(super) fn has_address(&self) -> bool {
+        self.status.iter().flat_map(|status| &status.addresses).flatten().next().is_some()
+    }
+
     /// The first address of a type, such as `InternalIP`.
     pub fn address(&self, kind: &str) -> Option<&str> {
         let mut addresses = self.status.iter().flat_map(|status| &status.addresses).flatten();

@@ -77,6 +77,8 @@ pub(super) struct Content {
     /// Of a service whose endpoints are wanted.
     facts: Option<Box<(Pairs, Pairs)>>,
     slices: Vec<Slice>,
+    /// It has no address now: a node that restarts its kubelet may be so for a while. What it had is the best there is.
+    lost: bool,
 }
 
 /// How complete it is.
@@ -135,7 +137,7 @@ impl Store {
             }
             let item = Item { generation, content };
             match part.items.get_mut(&key) {
-                Some(known) if known.content == item.content => {
+                Some(known) if known.content == item.content || item.content.lost => {
                     known.generation = generation;
                     false
                 }
@@ -225,6 +227,7 @@ impl Store {
         match kind {
             Kind::Nodes => {
                 let mut node: Node = serde_json::from_str(raw)?;
+                content.lost = !node.has_address();
                 content.found = self.rules.node(name, &mut node);
             }
             Kind::Pods => {

@@ -50,6 +50,18 @@ fn a_list_replaces_what_was_known_only_when_it_is_complete() {
 }
 
 #[test]
+fn a_node_that_loses_its_address_keeps_its_targets_until_it_has_another() {
+    let store = store(NODES);
+    set(&store, Kind::Nodes, ("", "a"), "{}");
+    assert!(keys(&store).is_empty());
+    set(&store, Kind::Nodes, ("", "a"), &node("10.0.0.1"));
+    set(&store, Kind::Nodes, ("", "a"), r#"{"status":{"addresses":null}}"#);
+    assert_eq!(keys(&store), ["n/10.0.0.1:9100"]);
+    set(&store, Kind::Nodes, ("", "a"), &node("10.0.0.2"));
+    assert_eq!(keys(&store), ["n/10.0.0.2:9100"]);
+}
+
+#[test]
 fn a_resource_that_may_not_be_listed_says_so_and_empties_nothing() {
     let store = store(NODES);
     let retry_in = Duration::from_secs(1);
