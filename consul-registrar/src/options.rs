@@ -281,11 +281,18 @@ impl Options {
             },
             token_file: given.token_file.clone(),
             connect: Duration::from_secs(2),
+            // One more is for the blocking query.
+            connections: 3,
             ..ClientSettings::default()
         };
         let addresses = given.consul.split(',').map(str::trim).filter(|text| !text.is_empty());
-        let client = |text: &str| Client::new(text.parse::<Target>()?, settings.clone());
-        let servers: Vec<Client> = addresses.map(client).collect::<Result<_, ClientError>>()?;
+        let targets: Vec<Target> = addresses.map(str::parse).collect::<Result<_, ClientError>>()?;
+        let clients = |settings: &ClientSettings| -> Result<Vec<Client>, ClientError> {
+            targets.iter().map(|target| Client::new(target.clone(), settings.clone())).collect()
+        };
+        let servers = clients(&settings)?;
+        let watched =
+            clients(&ClientSettings { connections: 1, idle: Duration::ZERO, ..settings })?;
         if servers.is_empty() {
             return Err(OptionsError::NoConsul);
         }
@@ -294,7 +301,7 @@ impl Options {
             ("ns", &*given.namespace),
             ("partition", &*given.partition),
         ];
-        Ok(Some(Arc::new(Consul::new(servers, &scope, self.node()))))
+        Ok(Some(Arc::new(Consul::new(servers, watched, &scope, self.node()))))
     }
 
     pub fn files(&self) -> Result<Vec<FileSink>, OptionsError> {

@@ -68,6 +68,9 @@ pub struct Listing {
 #[derive(Debug)]
 pub struct Consul {
     servers: Vec<Client>,
+    /// The same servers for blocking queries, each on a connection of its own that is not kept: a query that was quietly sent
+    /// again to a Consul that lost its data would wait for an index that is long in coming.
+    watched: Vec<Client>,
     current: AtomicUsize,
     /// `dc=..&ns=..&partition=..`
     scope: String,
@@ -76,11 +79,16 @@ pub struct Consul {
 
 impl Consul {
     /// `scope` are parameters of each call; empty values are left out. There must be a server.
-    pub fn new(servers: Vec<Client>, scope: &[(&str, &str)], node: String) -> Self {
+    pub fn new(
+        servers: Vec<Client>,
+        watched: Vec<Client>,
+        scope: &[(&str, &str)],
+        node: String,
+    ) -> Self {
         let given = scope.iter().filter(|(_, value)| !value.is_empty());
         let pairs: Vec<String> =
             given.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-        Self { servers, current: AtomicUsize::new(0), scope: pairs.join("&"), node }
+        Self { servers, watched, current: AtomicUsize::new(0), scope: pairs.join("&"), node }
     }
 
     /// The server that is asked now.
@@ -163,7 +171,10 @@ impl Consul {
         body: Bytes,
         patience: Duration,
     ) -> Result<(StatusCode, HeaderMap, Bytes, String), ConsulError> {
-        let (at, server) = self.server();
+        let (at, mut server) = self.server();
+        if patience > CALL {
+            server = self.watched.get(at).unwrap_or(server);
+        }
         let answered = exchange(server, method, path, body, patience).await;
         let failed = match &answered {
             Ok((status, ..)) => {
@@ -197,6 +208,11 @@ async fn exchange(
         text: path.chars().take(100).collect(),
         problem: "a path has no blanks",
     })?;
+    if patience > CALL {
+        request
+            .headers_mut()
+            .insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
     let response = server.send(request, Instant::now() + patience).await?;
     let (head, body) = response.into_parts();
     Ok((head.status, head.headers, body.collect(MOST_BYTES).await?))
