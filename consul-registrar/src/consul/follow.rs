@@ -128,7 +128,14 @@ impl Follower {
                     }
                     let (consul, after, due) = (&*consul, index.max(1), listed + LISTS_APART);
                     query = Box::pin(async move {
-                        sleep_until(due).await;
+                        // A Consul that lost its data in the pause would let a query for the old index wait for long.
+                        if due > Instant::now() {
+                            sleep_until(due).await;
+                            let list = consul.services(None).await?;
+                            if list.index != after {
+                                return Ok(list);
+                            }
+                        }
                         consul.services(Some(after)).await
                     });
                 }

@@ -13,11 +13,11 @@ use e2e::{Server, free_port, servers, wait_until};
 use serde_json::{Value, json};
 
 /// After a fault's end everything is right within this; a start of Consul takes its time on a busy machine.
-pub const CONVERGED: Duration = Duration::from_mins(1);
-pub const NODE: &str = "registrar.bj-1";
+pub(crate) const CONVERGED: Duration = Duration::from_mins(1);
+pub(crate) const NODE: &str = "registrar.bj-1";
 
 /// A single server; dropping it kills it.
-pub struct Consul {
+pub(crate) struct Consul {
     pub server: Server,
     pub address: SocketAddr,
     program: PathBuf,
@@ -26,7 +26,7 @@ pub struct Consul {
 
 impl Consul {
     /// `None` where there is no Consul, and the test is skipped.
-    pub fn start(test: &str, folder: &Path) -> Option<Self> {
+    pub(crate) fn start(test: &str, folder: &Path) -> Option<Self> {
         let program = servers::need(test, "consul")?;
         let ports: Vec<u16> = (0..3).map(|_| free_port().unwrap()).collect();
         let config = json!({
@@ -44,7 +44,7 @@ impl Consul {
     }
 
     /// Kills it and starts it again, where wanted without what it knew.
-    pub fn restart(&mut self, folder: &Path, without_data: bool) {
+    pub(crate) fn restart(&mut self, folder: &Path, without_data: bool) {
         self.server.signal(rustix::process::Signal::KILL).unwrap();
         self.server.wait(CONVERGED).unwrap();
         if without_data {
@@ -62,12 +62,12 @@ impl Consul {
         })
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The rows of our node by id, and the index.
-    pub fn rows(&self) -> Result<(BTreeMap<String, Value>, String)> {
+    pub(crate) fn rows(&self) -> Result<(BTreeMap<String, Value>, String)> {
         let answer = get(self.address, &format!("/v1/catalog/node-services/{NODE}"))?;
         let index = answer.header("x-consul-index").unwrap_or_default().to_owned();
         let list: Value = serde_json::from_str(&answer.text()?)?;
@@ -76,7 +76,7 @@ impl Consul {
         Ok((services.into_iter().map(|service| (id(&service), service)).collect(), index))
     }
 
-    pub fn put(&self, path: &str, body: &Value) {
+    pub(crate) fn put(&self, path: &str, body: &Value) {
         let request = Request::new(self.address, path);
         let request = request.sending("PUT", "application/json", body.to_string().into_bytes());
         let answer = request.send().unwrap();
@@ -84,12 +84,12 @@ impl Consul {
     }
 
     /// Waits until our node has these hosts' rows and no other of ours.
-    pub fn has(&self, hosts: impl Iterator<Item = u32> + Clone) -> Result<()> {
+    pub(crate) fn has(&self, hosts: impl Iterator<Item = u32> + Clone) -> Result<()> {
         wait_until("rows", CONVERGED, || {
             let (rows, _) = self.rows()?;
             let ours = rows.into_iter().filter(|(_, row)| row["Meta"]["owner"] == "bj-1");
             let ids: Vec<String> = ours.map(|(id, _)| id).collect();
-            let mut wanted: Vec<String> = hosts.clone().map(|n| id(n)).collect();
+            let mut wanted: Vec<String> = hosts.clone().map(id).collect();
             wanted.sort();
             ensure!(ids == wanted, "{} rows instead of {}", ids.len(), wanted.len());
             Ok(())
@@ -101,16 +101,16 @@ fn started(program: &Path, config: &Path) -> Result<Server> {
     Server::start("consul", Command::new(program).args(["agent", "-config-file"]).arg(config))
 }
 
-pub fn host(n: u32) -> String {
+pub(crate) fn host(n: u32) -> String {
     format!("10.1.{}.{}", n / 200, n % 200 + 1)
 }
 
-pub fn id(n: u32) -> String {
+pub(crate) fn id(n: u32) -> String {
     format!("bj-1/node-exporter/{}:9100", host(n))
 }
 
 /// Writes the file that the registrar follows, as a whole.
-pub fn targets(folder: &Path, hosts: impl Iterator<Item = u32>) -> PathBuf {
+pub(crate) fn targets(folder: &Path, hosts: impl Iterator<Item = u32>) -> PathBuf {
     let path = folder.join("targets.json");
     let targets: Vec<String> = hosts.map(|n| format!("{}:9100", host(n))).collect();
     let text = json!([{"targets": targets, "labels": {"job": "node-exporter"}}]).to_string();
@@ -121,7 +121,7 @@ pub fn targets(folder: &Path, hosts: impl Iterator<Item = u32>) -> PathBuf {
 }
 
 /// Starts a registrar that feeds this Consul from this file, without a wait.
-pub fn registrar(consul: &Consul, file: &Path) -> Result<Agent> {
+pub(crate) fn registrar(consul: &Consul, file: &Path) -> Result<Agent> {
     let address = local(free_port()?);
     let mut command = Command::new(consul_registrar()?);
     command
