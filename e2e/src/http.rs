@@ -136,7 +136,11 @@ impl Connection {
         stream.write_all(&request.bytes("")).map_err(no_answer)?;
         let (mut answer, mut part) = (Vec::new(), vec![0; 1 << 20]);
         loop {
-            let count = stream.read(&mut part).map_err(no_answer)?;
+            let count = match stream.read(&mut part) {
+                // A machine that was suspended ends waits that have a limit.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.map_err(no_answer)?,
+            };
             answer.extend_from_slice(part.get(..count).unwrap_or_default());
             match Response::parse(&answer) {
                 Err(Error::Cut(_)) if count > 0 && (answer.len() as u64) < LIMIT => {}

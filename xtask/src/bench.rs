@@ -3,7 +3,7 @@
 mod kube;
 mod machine;
 mod node;
-mod usage;
+pub(crate) mod usage;
 
 use anyhow::Result;
 use clap::Subcommand;

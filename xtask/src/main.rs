@@ -11,6 +11,7 @@ mod conformance;
 mod demo;
 mod deny;
 mod docs;
+mod soak;
 mod table;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Task {
         #[command(subcommand)]
         agent: bench::Agent,
     },
+    /// Scrape node-exporter-rs for an hour while devices, mounts and processes come and go (as root)
+    Soak(soak::Options),
     /// Write the documents that are made from the collectors' tables
     Docs {
         /// Write nothing; fail where a document differs from the tables
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     match Options::parse().command {
         Task::Demo(options) => demo::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Build => {
             println!("{}", binary::node_exporter_rs(binary::Profile::Release)?.display());
             println!("{}", binary::kube_state_rs(binary::Profile::Release)?.display());

@@ -110,9 +110,14 @@ impl Chain<'_> {
                 Some(facts) => Ok(facts.own.map(|own| own.name).unwrap_or_default()),
                 None => Err("neither POD_NAME nor POD_IP is set".to_owned()),
             },
-            SourceName::Auto | SourceName::None | SourceName::Kubelet => {
-                Err("not asked".to_owned())
-            }
+            SourceName::Kubelet => match &self.kubelet {
+                Some(_) if self.found(SourceName::Api).is_ok() => {
+                    Err("the API server tells the same without being asked".to_owned())
+                }
+                Some(kubelet) => Ok(format!("{}{}", kubelet.client.target(), kubelet.path)),
+                None => Err("no --identity.kubelet-url, and no kubelet as --source".to_owned()),
+            },
+            SourceName::Auto | SourceName::None => Err("not asked".to_owned()),
         }
     }
 

@@ -1,12 +1,14 @@
-//! consul-registrar against real servers: Consul, API servers, dockerd, Prometheus and VictoriaMetrics. `e2e/run` starts
-//! these tests.
+//! `consul-registrar` against a real Consul: the invariants, one by one.
+
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "tests: what fails is to be seen, and what is read is the test's own"
+    clippy::float_cmp,
+    reason = "support of tests: what fails is to be seen, and what is read is the test's own"
 )]
-#![expect(clippy::float_cmp, reason = "samples are compared to the bit")]
 
 mod away;
+mod consul;
 mod discovered;
+mod invariants;
 mod scene;
