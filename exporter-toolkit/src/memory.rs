@@ -19,6 +19,13 @@ pub fn share_one_heap() {
     glibc::mallopt_arena_max(1);
 }
 
+/// Makes each allocation of 256 KiB and more a mapping of its own, which goes back to the kernel with it. For an agent
+/// whose large buffers live for a moment; glibc would keep the next ones in its heap after the first had been freed.
+pub fn map_large() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    glibc::mallopt_mmap_threshold(256 << 10);
+}
+
 /// Gives free memory back to the kernel. To be called after work that needed much more than what it left.
 pub fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -61,6 +68,12 @@ mod glibc {
     pub(super) fn mallopt_arena_max(count: libc::c_int) {
         // SAFETY: the call takes two numbers and sets a number of the allocator's own under its lock.
         let _accepted = unsafe { libc::mallopt(libc::M_ARENA_MAX, count) };
+    }
+
+    /// `mallopt(3)`; from then on glibc adjusts the threshold no more.
+    pub(super) fn mallopt_mmap_threshold(bytes: libc::c_int) {
+        // SAFETY: as above.
+        let _accepted = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, bytes) };
     }
 
     /// `malloc_trim(3)` without padding.

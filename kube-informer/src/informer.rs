@@ -99,6 +99,9 @@ pub struct Patience {
     pub silence: Duration,
     /// The API server is asked to end a watch after a time between this and twice this.
     pub watch: Duration,
+    /// Events of a watch that follow each other within this time are let gather for as long: to wake up for each of many
+    /// costs several times what reading it does. An event that comes alone is handed on at once.
+    pub gather: Duration,
     /// Until discovery is asked again for a resource that is not served.
     pub absent: Duration,
     /// After the first failure in a row; doubled with each further one, and spread by chance.
@@ -113,6 +116,7 @@ impl Default for Patience {
             streaming: Duration::from_secs(30),
             silence: Duration::from_secs(150),
             watch: Duration::from_mins(5),
+            gather: Duration::ZERO,
             absent: Duration::from_secs(30),
             first_retry: Duration::from_secs(1),
             last_retry: Duration::from_mins(1),

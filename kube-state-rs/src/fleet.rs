@@ -1,8 +1,9 @@
 //! All informers of one configuration, and what they fill.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use kube_informer::{Cluster, Gvr, Informer, Resource, Selection, View};
+use kube_informer::{Cluster, Gvr, Informer, Patience, Resource, Selection, View};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -12,6 +13,9 @@ use crate::resource::{AnyResource, BuiltIn, Needs, Renderer, Scope};
 use crate::settings::Settings;
 use crate::shard::Shard;
 use crate::store::Store;
+
+/// A scrape may be that much behind; much less than between two of them.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Informers that run until this is dropped, and the groups that they fill.
 pub struct Fleet {
@@ -125,7 +129,8 @@ impl<'a> Crew<'a> {
         selection: Selection,
         renderer: &Arc<dyn Renderer>,
     ) -> Arc<Part> {
-        let informer = Informer::new(self.cluster, selection);
+        let patience = Patience { gather: GATHER, ..Patience::default() };
+        let informer = Informer::new(self.cluster, selection).with_patience(patience);
         let store = Arc::new(Store::new(Arc::clone(renderer)));
         let part = Arc::new(Part::new(namespace, store, informer.counts()));
         let progress = Arc::clone(&self.progress);

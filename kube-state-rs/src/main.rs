@@ -15,6 +15,7 @@ use kube_state_rs::{settings, tables};
 
 fn main() -> ExitCode {
     memory::share_one_heap();
+    memory::map_large();
     let mut args: Vec<OsString> = std::env::args_os().collect();
     match args.get(1).and_then(|arg| arg.to_str()) {
         Some("render") => {

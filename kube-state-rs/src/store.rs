@@ -22,11 +22,11 @@ use crate::rendered::Rendered;
 use crate::resource::Renderer;
 
 /// A draft of this size is worked in, however small the blocks are.
-const DRAFT_BYTES: usize = 4 << 20;
+const DRAFT_BYTES: usize = 8 << 20;
 /// A smaller draft is no chunk's worth.
 const CHUNK_DRAFT: usize = 1 << 20;
 /// A draft may grow to this share of the blocks.
-const DRAFT_SHARE: usize = 8;
+const DRAFT_SHARE: usize = 4;
 
 /// After so many bytes of drafts, free memory between what is kept is given back to the system.
 const TRIM_BYTES: usize = 8 << 20;
@@ -274,10 +274,18 @@ impl State {
         }
     }
 
-    /// While a list is taken, a chunk is made as soon as it is full: so it is made once, and little waits.
-    fn is_full(&self) -> bool {
-        let chunk = self.listing && self.ledger.is_full() && self.draft.bytes() >= CHUNK_DRAFT;
-        chunk || self.draft.bytes() > DRAFT_BYTES.max(self.bytes / DRAFT_SHARE)
+    /// While a list is taken, a chunk is made as soon as it is full: so it is made once, and little waits. Later, what was
+    /// replaced before anybody asked for it makes room first, as the same objects change again and again.
+    fn is_full(&mut self) -> bool {
+        if self.listing && self.ledger.is_full() && self.draft.bytes() >= CHUNK_DRAFT {
+            return true;
+        }
+        let most = DRAFT_BYTES.max(self.bytes / DRAFT_SHARE);
+        if self.draft.bytes() <= most {
+            return false;
+        }
+        self.draft.forget_replaced();
+        self.draft.bytes() > most / 2
     }
 
     fn put(&mut self, number: usize, chunk: Chunk) {

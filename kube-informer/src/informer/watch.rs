@@ -1,8 +1,12 @@
 //! Changes since a version, and what to do when they stop coming.
 
 use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -17,6 +21,10 @@ use crate::{Resource, json};
 pub(crate) struct Stream {
     chunks: Chunks,
     lines: Lines,
+    /// See [`super::Patience::gather`].
+    gather: Duration,
+    /// When something came last.
+    heard: Option<Instant>,
 }
 
 impl Stream {
@@ -26,11 +34,41 @@ impl Stream {
             if let Some(line) = self.lines.next() {
                 return Ok(Some(line));
             }
-            match self.chunks.next().await? {
+            match self.chunk().await? {
                 Some(chunk) => self.lines.push(chunk),
                 None => return Ok(None),
             }
         }
+    }
+
+    /// What has arrived; while events follow each other closely and no more of them are there, they are let gather.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, RequestError> {
+        let busy = self.heard.is_some_and(|heard| heard.elapsed() < self.gather);
+        let mut next = pin!(self.chunks.next());
+        let mut arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        for _turn in 0..TURNS {
+            if !busy || arrived.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+            arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        }
+        let chunk = match arrived {
+            Poll::Ready(chunk) => chunk,
+            Poll::Pending => {
+                if busy {
+                    tokio::time::sleep(self.gather).await;
+                }
+                next.await
+            }
+        };
+        self.heard = Some(Instant::now());
+        chunk
+    }
+
+    /// From now on, events that follow each other closely are let gather for so long.
+    fn gathers(&mut self, gather: Duration) {
+        self.gather = gather;
     }
 
     pub(super) fn wait_for(&mut self, silence: Duration) {
@@ -126,7 +164,8 @@ impl<H: Handler> Run<'_, H> {
         let accept = request::accept_watch(self.shape.view);
         let answer = client.get(path, accept, self.informer.patience.answer).await?;
         let chunks = Chunks::new(answer.into_body(), silence);
-        Ok(Stream { chunks, lines: Lines::new(OBJECT_LIMIT) })
+        let lines = Lines::new(OBJECT_LIMIT);
+        Ok(Stream { chunks, lines, gather: Duration::ZERO, heard: None })
     }
 
     /// Hands on events until the watch ends, and keeps the version to go on from.
@@ -136,6 +175,7 @@ impl<H: Handler> Run<'_, H> {
         version: &mut String,
         heard: &mut bool,
     ) -> Result<Watched, End> {
+        stream.gathers(self.informer.patience.gather);
         loop {
             let text = match stream.next().await {
                 Ok(Some(text)) => text,
@@ -251,6 +291,10 @@ fn parts(line: &str) -> (&str, &str) {
         (member("type").unwrap_or_default(), member("object").unwrap_or("null"))
     })
 }
+
+/// The connection is read by a task of its own, which hands over one chunk and reads on when that was taken. So often
+/// must it have had its turn, and the runtime have looked at its socket, before nothing more is there for sure.
+const TURNS: usize = 4;
 
 /// `"BOOKMARK"`.
 const LONGEST_KIND: usize = 10;

@@ -18,6 +18,7 @@ use server::Api;
 
 /// So short that a test that has to wait takes little time, and so long that a busy machine keeps up.
 const PATIENCE: Patience = Patience {
+    gather: Duration::from_millis(20),
     answer: Duration::from_secs(10),
     streaming: Duration::from_millis(300),
     silence: Duration::from_millis(300),

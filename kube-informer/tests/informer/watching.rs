@@ -165,3 +165,18 @@ async fn a_dropped_informer_closes_its_watch() {
     let told = tokio::time::timeout(Duration::from_mins(1), closed.recv()).await;
     assert_eq!(told, Ok(Some(())));
 }
+
+/// A chunk each, and more of them than the test could wait for one by one.
+#[tokio::test]
+async fn events_that_gathered_are_handed_on_all_at_once() {
+    let api = server(|_, _| {
+        let events = (1..=300).map(|n| event("MODIFIED", &object("a", 10 + n)));
+        let sends = events.map(|event| Step::Send(event.into()));
+        sends.fold(Answer::ok(""), Answer::then).then(Step::Hang)
+    })
+    .await;
+    let cluster = Cluster::new(connect(&api).await);
+    let patience = Patience { gather: Duration::from_secs(1), ..CALM };
+    let log = follow_on(&cluster, pods(), patience, told(["apply a@310"])).await;
+    assert_eq!(log.starting("apply").len(), 301);
+}

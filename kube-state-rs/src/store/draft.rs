@@ -40,6 +40,18 @@ impl Draft {
         self.entries.sort_by_key(|entry| (entry.slot as usize / OBJECTS, entry.family, entry.slot));
     }
 
+    /// Drops the texts that a later one has replaced.
+    pub(super) fn forget_replaced(&mut self) {
+        self.sort();
+        let place = |entry: &Entry| (entry.slot, entry.family);
+        let last = self.entries.chunk_by(|one, next| place(one) == place(next));
+        let mut kept = Self::default();
+        for entry in last.filter_map(<[Entry]>::last) {
+            kept.push(entry.slot, entry.family as usize, &self.text[entry.start..entry.end]);
+        }
+        *self = kept;
+    }
+
     /// The parts of each chunk that has some, with the chunk's number; the draft must be sorted.
     pub(super) fn by_chunk(&self) -> impl Iterator<Item = (usize, Vec<Part<'_>>)> {
         let chunk = |entry: &Entry| entry.slot as usize / OBJECTS;
@@ -56,5 +68,29 @@ impl Draft {
             place: entry.slot as usize % OBJECTS,
             text: &self.text[entry.start..entry.end],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_changed_again_and_again_the_last_is_kept() {
+        let mut draft = Draft::default();
+        for (slot, text) in [(200, "a"), (3, "b"), (200, "c"), (3, ""), (7, "d")] {
+            draft.push(slot, 1, text.as_bytes());
+        }
+        draft.push(3, 0, b"e");
+        let before = draft.bytes();
+        draft.forget_replaced();
+        assert!(draft.bytes() < before);
+        let chunks: Vec<_> = draft.by_chunk().collect();
+        let told = |parts: &[Part<'_>]| -> Vec<_> {
+            parts.iter().map(|part| (part.family, part.place, part.text.to_vec())).collect()
+        };
+        assert_eq!(chunks.len(), 2);
+        assert_eq!(told(&chunks[0].1), [(0, 3, b"e".into()), (1, 3, vec![]), (1, 7, b"d".into())]);
+        assert_eq!(told(&chunks[1].1), [(1, 200 % OBJECTS, b"c".into())]);
     }
 }

@@ -1,0 +1,108 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Command};
+use exporter_toolkit::log::LogOptions;
+use exporter_toolkit::telemetry::Build;
+use exporter_toolkit::web::WebOptions;
+
+use crate::identity::IdentityOptions;
+use crate::proxy::SourceKind;
+use crate::rewrite::RewriteOptions;
+
+/// Environment variables of flags start with this.
+pub const PREFIX: &str = "CADVISOR_PROXY";
+
+/// What `cadvisor_proxy_build_info` and `version` say.
+pub const BUILD: Build = Build::new("cadvisor_proxy", env!("CARGO_PKG_VERSION"));
+
+/// All that can be set.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    pub target: TargetOptions,
+    #[command(flatten)]
+    pub series: RewriteOptions,
+    #[command(flatten)]
+    pub identity: IdentityOptions,
+    /// Address to serve the agent's own metrics, /healthz and /readyz on.
+    #[arg(
+        long = "telemetry.listen-address",
+        value_name = "ADDRESS",
+        default_value = ":4195",
+        help_heading = "Web"
+    )]
+    pub telemetry_address: String,
+    #[command(flatten)]
+    pub web: WebOptions,
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+/// What is asked for metrics, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Source")]
+#[expect(clippy::doc_markdown, rustdoc::bare_urls, reason = "--help shows it as it stands")]
+pub struct TargetOptions {
+    /// What is asked for metrics.
+    #[arg(long, value_enum, value_name = "KIND", default_value = "kubelet")]
+    pub source: SourceKind,
+    /// Its address: http://host:port/path, https://host:port/path, unix:/run/app.sock:/path. A kubelet is
+    /// https://127.0.0.1:10250 by default, http://NODE:10255 its read-only port, and through the API server it is
+    /// https://API/api/v1/nodes/NODE/proxy. A cAdvisor is http://127.0.0.1:8080.
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// File with a bearer token, read again when it changes. For a kubelet that of the pod's account by default.
+    #[arg(long = "target.token-file", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// File with the authorities that sign the server's certificate; the system's by default.
+    #[arg(long = "target.ca-file", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// File with a client certificate.
+    #[arg(long = "target.cert-file", value_name = "FILE")]
+    pub cert_file: Option<PathBuf>,
+    /// File with the client certificate's key.
+    #[arg(long = "target.key-file", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// The name that the server's certificate must carry, where it is not the address'.
+    #[arg(long = "target.server-name", value_name = "NAME")]
+    pub server_name: Option<String>,
+    /// File with the server's own certificate, which alone is believed then, such as /var/lib/kubelet/pki/kubelet.crt:
+    /// kubelets sign theirs themselves by default.
+    #[arg(long = "target.pin-file", value_name = "FILE")]
+    pub pin_file: Option<PathBuf>,
+    /// Believe whoever answers. A token that is sent may then reach anybody.
+    #[arg(long = "target.insecure-skip-verify")]
+    pub insecure: bool,
+    /// Bytes of one body at most, unpacked; a longer one is broken off.
+    #[arg(long = "target.body-limit", value_name = "SIZE", default_value = "1GiB", value_parser = exporter_toolkit::options::size)]
+    pub body_limit: u64,
+    /// Compress answers to clients that take gzip. It costs many times what all else does.
+    #[arg(long = "web.gzip")]
+    pub gzip: bool,
+}
+
+/// Reads the command line and the environment.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options, clap::Error> {
+    let command = Command::new("cadvisor-proxy-rs").version(BUILD.to_string()).about(
+        "Container metrics for Prometheus, filtered, repaired and labelled with pod_ip and pod_name as they stream by.\n\n\
+         cadvisor-proxy-rs rewrite < body > out   does the same with a file, offline\n\
+         cadvisor-proxy-rs version                prints the version\n\n\
+         On a node:     --source=kubelet --target.pin-file=/var/lib/kubelet/pki/kubelet.crt --profile=kube-prometheus-stack\n\
+         Bare docker:   --source=cadvisor --target=http://127.0.0.1:8080\n\
+         Beside an app: --source=exporter --target=http://127.0.0.1:9090/metrics, with POD_NAME and POD_IP set",
+    );
+    exporter_toolkit::options::parse(command, PREFIX, args).map(|(options, _)| options)
+}
+
+/// Reads the flags of `rewrite`.
+pub fn parse_offline(
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<crate::offline::OfflineOptions, clap::Error> {
+    let command = Command::new("cadvisor-proxy-rs rewrite").about(
+        "Rewrites metrics from standard input to standard output, as the proxy would, without asking anybody.",
+    );
+    exporter_toolkit::options::parse(command, PREFIX, args).map(|(options, _)| options)
+}

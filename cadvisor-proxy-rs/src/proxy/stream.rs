@@ -1,0 +1,163 @@
+//! The body on its way through: unpacked, rewritten, packed, a piece at a time.
+
+use std::io::Write as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use exporter_toolkit::client::Received;
+use exporter_toolkit::web::StreamError;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body::{Body, Frame};
+
+use super::Totals;
+use super::gzip::Unpacking;
+use crate::rewrite::Rewriter;
+
+/// What is unpacked at once, and about what goes out at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Upstream's body while it is passed on. An error ends it, and with it the client's connection.
+pub(super) struct Rewritten {
+    upstream: Received,
+    rewriter: Rewriter,
+    totals: Arc<Totals>,
+    left: u64,
+    input: Bytes,
+    unpacking: Option<(Unpacking, Vec<u8>)>,
+    packing: Option<GzEncoder<Vec<u8>>>,
+    out: Vec<u8>,
+    done: bool,
+}
+
+impl Rewritten {
+    pub(super) fn new(
+        upstream: Received,
+        rewriter: Rewriter,
+        totals: Arc<Totals>,
+        limit: u64,
+    ) -> Self {
+        Self {
+            upstream,
+            rewriter,
+            totals,
+            left: limit,
+            input: Bytes::new(),
+            unpacking: None,
+            packing: None,
+            out: Vec::new(),
+            done: false,
+        }
+    }
+
+    pub(super) fn unpacking(mut self, packed: bool) -> Self {
+        self.unpacking = packed.then(|| (Unpacking::new(), Vec::with_capacity(PIECE_BYTES)));
+        self
+    }
+
+    pub(super) fn packing(mut self, gzip: bool) -> Self {
+        self.packing = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        self
+    }
+
+    /// Works on a piece of what has come.
+    fn step(&mut self) -> Result<(), StreamError> {
+        let rewritten = match &mut self.unpacking {
+            None => {
+                let piece = self.input.split_to(self.input.len().min(PIECE_BYTES));
+                self.rewriter.push(&piece, &mut self.out);
+                piece.len()
+            }
+            Some((unpacking, piece)) => {
+                piece.clear();
+                let taken = unpacking.unpack(&self.input, piece)?;
+                self.input.advance(taken);
+                self.rewriter.push(piece, &mut self.out);
+                piece.len()
+            }
+        };
+        self.left = self.left.checked_sub(rewritten as u64).ok_or("upstream's body is too long")?;
+        self.pack()
+    }
+
+    fn pack(&mut self) -> Result<(), StreamError> {
+        if let Some(packing) = &mut self.packing {
+            packing.write_all(&self.out)?;
+            self.out.clear();
+            std::mem::swap(&mut self.out, packing.get_mut());
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), StreamError> {
+        self.done = true;
+        if self.unpacking.as_ref().is_some_and(|(unpacking, _)| !unpacking.is_whole()) {
+            return Err("upstream's gzip breaks off".into());
+        }
+        self.rewriter.finish(&mut self.out);
+        self.pack()?;
+        if let Some(packing) = self.packing.take() {
+            self.out.append(&mut packing.finish()?);
+        }
+        self.totals.completed.fetch_add(1, Relaxed);
+        self.totals.set_problem(None);
+        Ok(())
+    }
+
+    fn failed(&mut self, error: StreamError) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        self.done = true;
+        self.totals.aborted.fetch_add(1, Relaxed);
+        self.totals.set_problem(Some(error.to_string()));
+        tracing::warn!(%error, "body broken off: the client's connection is aborted");
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.upstream).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                self.input = frame.into_data().unwrap_or_default();
+                Ok(())
+            }
+            Some(Err(error)) => Err(error.into()),
+            None => self.finish(),
+        })
+    }
+}
+
+impl Drop for Rewritten {
+    fn drop(&mut self) {
+        self.totals.add(&self.rewriter.counts());
+    }
+}
+
+impl Body for Rewritten {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        let this = &mut *self;
+        loop {
+            if !this.out.is_empty()
+                && (this.done || this.input.is_empty() || this.out.len() >= PIECE_BYTES)
+            {
+                let room = this.out.len();
+                let out = std::mem::replace(&mut this.out, Vec::with_capacity(room));
+                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+            }
+            if this.done {
+                return Poll::Ready(None);
+            }
+            let worked =
+                if this.input.is_empty() { ready!(this.poll_input(cx)) } else { this.step() };
+            if let Err(error) = worked {
+                return this.failed(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Bodies in, bodies out.
+
+mod bodies;
+mod lines;
