@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use exporter_toolkit::client::{Client, ClientSettings, TlsSettings};
+use exporter_toolkit::client::{Client, ClientSettings, Target, TlsSettings};
 use exporter_toolkit::memory;
 use exporter_toolkit::shutdown::Control;
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Server, WebOptions};
 
-use crate::identity;
+use crate::identity::{self, Kubelet};
 use crate::options::{BUILD, Options, TargetOptions};
 use crate::own::Own;
 use crate::proxy::{Proxy, SourceKind, Totals};
@@ -17,6 +17,9 @@ use crate::rewrite::{Settings, Subject, Workshop};
 
 /// Where a pod finds the token of its account.
 const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// How the agent calls itself to others.
+const USER_AGENT: &str = concat!("cadvisor-proxy-rs/", env!("CARGO_PKG_VERSION"));
 
 /// Serves until the end is asked for.
 pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
@@ -30,10 +33,11 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
     let addresses = vec![options.telemetry_address.clone()];
     let own_web = WebOptions { listen_addresses: addresses, systemd_socket: false, ..options.web };
     let own = Server::bind(own_web, ":4195")?;
-    let (shared, sources) = identity::start(
-        &options.identity,
-        &format!("cadvisor-proxy-rs/{}", env!("CARGO_PKG_VERSION")),
-    )?;
+    let served = (options.target.source == SourceKind::Kubelet).then(|| Kubelet {
+        client: client.clone(),
+        path: format!("{}/pods", client.target().path().trim_end_matches('/')),
+    });
+    let (shared, sources) = identity::start(&options.identity, USER_AGENT, served)?;
     let totals = Arc::<Totals>::default();
     let proxy = Proxy {
         kind: options.target.source,
@@ -69,9 +73,10 @@ fn client(options: &TargetOptions) -> anyhow::Result<Client> {
             anyhow::bail!("--source=exporter needs --target, the exporter's address")
         }
     };
-    let target = address.parse()?;
+    let target: Target = address.parse()?;
     let of_pod = || Path::new(TOKEN_FILE).exists().then(|| TOKEN_FILE.into());
-    let kubelet = options.source == SourceKind::Kubelet;
+    // The account's token is for those only who prove who they are.
+    let kubelet = options.source == SourceKind::Kubelet && !target.is_plain();
     let token_file = options.token_file.clone().or_else(|| kubelet.then(of_pod).flatten());
     let tls = TlsSettings {
         ca_file: options.ca_file.clone(),

@@ -53,7 +53,11 @@ pub(super) fn directory() -> Facts {
         ..Container::default()
     };
     let container = ContainerFacts { container, pod: Some(uid.to_owned()) };
-    Facts { pods: vec![PodFacts { pod, hash: None }], containers: vec![container], own: None }
+    Facts {
+        pods: vec![PodFacts { pod, hash: None, lost: false }],
+        containers: vec![container],
+        own: None,
+    }
 }
 
 const BODY: &str = r#"# HELP container_a some "help" {with="braces"}
