@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 pub use address::Address;
 pub use check::{BadTarget, FIXED_KEYS, MAX_META, Scheme, meta_key, meta_value, tag};
+pub(crate) use publish::repeated;
 pub use publish::{Publisher, Snapshot, State, Subscription, source};
 
 /// A target as a source read it, unchecked. What is left empty has the default that the field names.

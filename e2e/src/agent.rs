@@ -49,6 +49,11 @@ pub fn identity_example() -> Result<PathBuf> {
     )
 }
 
+/// The `consul-registrar` to be tested: `$CONSUL_REGISTRAR`, else the one built into the same target folder.
+pub fn consul_registrar() -> Result<PathBuf> {
+    built("consul-registrar")
+}
+
 fn built(name: &str) -> Result<PathBuf> {
     let variable = name.to_uppercase().replace('-', "_");
     if let Some(path) = std::env::var_os(&variable) {

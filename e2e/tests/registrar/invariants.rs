@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::consul::{CONVERGED, Consul, NODE, host, id, registrar, targets};
+
+#[test]
+fn only_own_rows_are_touched_and_foreign_edits_are_repaired() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(consul) = Consul::start("only_own_rows", folder.path()) else { return };
+    let file = targets(folder.path(), 0..130);
+    let _agent = registrar(&consul, &file).unwrap();
+    consul.has(0..130).unwrap();
+    let foreign = json!({"Node": NODE, "SkipNodeUpdate": true,
+        "Service": {"ID": "theirs", "Service": "node-exporter", "Address": "10.9.9.9", "Port": 9100}});
+    consul.put("/v1/catalog/register", &foreign);
+    let edited = json!({"Node": NODE, "SkipNodeUpdate": true,
+        "Service": {"ID": id(1), "Service": "node-exporter", "Address": "10.9.9.8", "Port": 1, "Meta": {"owner": "bj-1"}}});
+    consul.put("/v1/catalog/register", &edited);
+    consul.put("/v1/catalog/deregister", &json!({"Node": NODE, "ServiceID": id(2)}));
+    e2e::wait_until("repair", CONVERGED, || {
+        let (rows, _) = consul.rows()?;
+        let repaired = rows.get(&id(1)).is_some_and(|row| row["Address"] == json!(host(1)));
+        anyhow::ensure!(repaired && rows.contains_key(&id(2)), "not yet repaired");
+        Ok(())
+    })
+    .unwrap();
+    targets(folder.path(), 0..125);
+    consul.has(0..125).unwrap();
+    assert!(consul.rows().unwrap().0.contains_key("theirs"));
+}
+
+#[test]
+fn at_rest_nothing_is_written_and_no_index_moves() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(consul) = Consul::start("at_rest", folder.path()) else { return };
+    let file = targets(folder.path(), 0..100);
+    let agent = registrar(&consul, &file).unwrap();
+    consul.has(0..100).unwrap();
+    // Own writes are read back once, ten seconds later at most.
+    std::thread::sleep(Duration::from_secs(12));
+    let before = (consul.rows().unwrap().1, agent.text("/metrics").unwrap());
+    std::thread::sleep(Duration::from_secs(12));
+    let after = (consul.rows().unwrap().1, agent.text("/metrics").unwrap());
+    assert_eq!(before.0, after.0);
+    let counters = |text: &str| -> Vec<String> {
+        let about = |line: &&str| line.starts_with("consul_registrar_consul_");
+        text.lines().filter(about).map(str::to_owned).collect()
+    };
+    assert_eq!(counters(&before.1), counters(&after.1));
+}
+
+#[test]
+fn a_consul_that_comes_back_with_and_without_its_data_has_all_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut consul) = Consul::start("consul_restarts", folder.path()) else { return };
+    let file = targets(folder.path(), 0..300);
+    let _agent = registrar(&consul, &file).unwrap();
+    consul.has(0..300).unwrap();
+    let group = |consul: &Consul| consul.rows().unwrap().0[&id(250)]["Meta"]["group"].clone();
+    let before = group(&consul);
+    consul.restart(folder.path(), false);
+    consul.has(0..300).unwrap();
+    consul.restart(folder.path(), true);
+    consul.has(0..300).unwrap();
+    assert_eq!(before, group(&consul));
+}
+
+#[test]
+fn a_consul_that_hangs_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(consul) = Consul::start("consul_hangs", folder.path()) else { return };
+    let file = targets(folder.path(), 0..50);
+    let _agent = registrar(&consul, &file).unwrap();
+    consul.has(0..50).unwrap();
+    consul.server.signal(Signal::STOP).unwrap();
+    targets(folder.path(), 0..55);
+    std::thread::sleep(Duration::from_secs(15));
+    consul.server.signal(Signal::CONT).unwrap();
+    consul.has(0..55).unwrap();
+}
+
+#[test]
+fn a_list_that_is_suddenly_empty_deletes_nothing_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(consul) = Consul::start("mass_deletion", folder.path()) else { return };
+    let file = targets(folder.path(), 0..100);
+    let agent = registrar(&consul, &file).unwrap();
+    consul.has(0..100).unwrap();
+    targets(folder.path(), 0..0);
+    std::thread::sleep(Duration::from_secs(5));
+    consul.has(0..100).unwrap();
+    assert!(agent.text("/metrics").unwrap().contains("consul_registrar_deletes_held 100"));
+    // A registrar that has never read its source deletes nothing either.
+    drop(agent);
+    let _blind = registrar(&consul, &folder.path().join("missing.json")).unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    consul.has(0..100).unwrap();
+}
+
+#[test]
+fn kills_at_any_moment_and_a_second_replica_leave_no_duplicate() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(consul) = Consul::start("kills", folder.path()) else { return };
+    let file = targets(folder.path(), 0..500);
+    for round in 0..20 {
+        let agent = registrar(&consul, &file).unwrap();
+        std::thread::sleep(Duration::from_millis(100 + 17 * round));
+        agent.server.signal(Signal::KILL).unwrap();
+    }
+    let _agents = [registrar(&consul, &file).unwrap(), registrar(&consul, &file).unwrap()];
+    consul.has(0..500).unwrap();
+    targets(folder.path(), 5..505);
+    consul.has(5..505).unwrap();
+}
