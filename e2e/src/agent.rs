@@ -36,6 +36,19 @@ pub fn cadvisor_proxy_rs() -> Result<PathBuf> {
     built("cadvisor-proxy-rs")
 }
 
+/// The example of cadvisor-proxy-rs that prints what its sources of identity know: `$IDENTITY_EXAMPLE`, else the one
+/// built into the same target folder.
+pub fn identity_example() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("IDENTITY_EXAMPLE") {
+        return Ok(path.into());
+    }
+    let own = std::env::current_exe().context("where is this program?")?;
+    let folders = own.ancestors().take(4).map(|folder| folder.join("examples/identity"));
+    folders.into_iter().find(|path| path.is_file()).context(
+        "the example is not built: run `cargo build -p cadvisor-proxy-rs --example identity`",
+    )
+}
+
 /// The `consul-registrar` to be tested: `$CONSUL_REGISTRAR`, else the one built into the same target folder.
 pub fn consul_registrar() -> Result<PathBuf> {
     built("consul-registrar")

@@ -25,6 +25,11 @@ pub(crate) fn kube_state_rs(profile: Profile) -> Result<PathBuf> {
     agent("kube-state-rs", profile)
 }
 
+/// Builds cadvisor-proxy-rs and gives its path; `$CADVISOR_PROXY_RS` takes its place without a build.
+pub(crate) fn cadvisor_proxy_rs(profile: Profile) -> Result<PathBuf> {
+    agent("cadvisor-proxy-rs", profile)
+}
+
 fn agent(name: &str, profile: Profile) -> Result<PathBuf> {
     let variable = name.to_uppercase().replace('-', "_");
     if let Some(path) = std::env::var_os(&variable) {
