@@ -30,6 +30,11 @@ pub(crate) fn cadvisor_proxy_rs(profile: Profile) -> Result<PathBuf> {
     agent("cadvisor-proxy-rs", profile)
 }
 
+/// Builds consul-registrar and gives its path; `$CONSUL_REGISTRAR` takes its place without a build.
+pub(crate) fn consul_registrar(profile: Profile) -> Result<PathBuf> {
+    agent("consul-registrar", profile)
+}
+
 fn agent(name: &str, profile: Profile) -> Result<PathBuf> {
     let variable = name.to_uppercase().replace('-', "_");
     if let Some(path) = std::env::var_os(&variable) {

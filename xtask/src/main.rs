@@ -79,6 +79,7 @@ fn run() -> Result<()> {
             println!("{}", binary::node_exporter_rs(binary::Profile::Release)?.display());
             println!("{}", binary::kube_state_rs(binary::Profile::Release)?.display());
             println!("{}", binary::cadvisor_proxy_rs(binary::Profile::Release)?.display());
+            println!("{}", binary::consul_registrar(binary::Profile::Release)?.display());
             Ok(())
         }
         Task::Conformance { agent: Agent::Node } => conformance::node(),
