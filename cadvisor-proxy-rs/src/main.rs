@@ -53,7 +53,7 @@ fn rewrite(args: Vec<OsString>) -> anyhow::Result<()> {
     let given = options::parse_offline(args).unwrap_or_else(|error| error.exit());
     let out = BufWriter::with_capacity(256 * 1024, stdout().lock());
     let counts = offline::rewrite(&given, stdin().lock(), out)?;
-    eprintln!("{counts:?}");
+    eprintln!("{counts}");
     Ok(())
 }
 

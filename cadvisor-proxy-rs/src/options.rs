@@ -29,6 +29,7 @@ pub struct Options {
     pub identity: IdentityOptions,
     /// Address to serve the agent's own metrics, /healthz and /readyz on.
     #[arg(
+        id = "telemetry.listen-address",
         long = "telemetry.listen-address",
         value_name = "ADDRESS",
         default_value = ":4195",
@@ -55,32 +56,32 @@ pub struct TargetOptions {
     #[arg(long, value_name = "URL")]
     pub target: Option<String>,
     /// File with a bearer token, read again when it changes. For a kubelet that of the pod's account by default.
-    #[arg(long = "target.token-file", value_name = "FILE")]
+    #[arg(id = "target.token-file", long = "target.token-file", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// File with the authorities that sign the server's certificate; the system's by default.
-    #[arg(long = "target.ca-file", value_name = "FILE")]
+    #[arg(id = "target.ca-file", long = "target.ca-file", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// File with a client certificate.
-    #[arg(long = "target.cert-file", value_name = "FILE")]
+    #[arg(id = "target.cert-file", long = "target.cert-file", value_name = "FILE")]
     pub cert_file: Option<PathBuf>,
     /// File with the client certificate's key.
-    #[arg(long = "target.key-file", value_name = "FILE")]
+    #[arg(id = "target.key-file", long = "target.key-file", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// The name that the server's certificate must carry, where it is not the address'.
-    #[arg(long = "target.server-name", value_name = "NAME")]
+    #[arg(id = "target.server-name", long = "target.server-name", value_name = "NAME")]
     pub server_name: Option<String>,
     /// File with the server's own certificate, which alone is believed then, such as /var/lib/kubelet/pki/kubelet.crt:
     /// kubelets sign theirs themselves by default.
-    #[arg(long = "target.pin-file", value_name = "FILE")]
+    #[arg(id = "target.pin-file", long = "target.pin-file", value_name = "FILE")]
     pub pin_file: Option<PathBuf>,
     /// Believe whoever answers. A token that is sent may then reach anybody.
-    #[arg(long = "target.insecure-skip-verify")]
+    #[arg(id = "target.insecure-skip-verify", long = "target.insecure-skip-verify")]
     pub insecure: bool,
     /// Bytes of one body at most, unpacked; a longer one is broken off.
-    #[arg(long = "target.body-limit", value_name = "SIZE", default_value = "1GiB", value_parser = exporter_toolkit::options::size)]
+    #[arg(id = "target.body-limit", long = "target.body-limit", value_name = "SIZE", default_value = "1GiB", value_parser = exporter_toolkit::options::size)]
     pub body_limit: u64,
     /// Compress answers to clients that take gzip. It costs many times what all else does.
-    #[arg(long = "web.gzip")]
+    #[arg(id = "web.gzip", long = "web.gzip")]
     pub gzip: bool,
 }
 
@@ -105,4 +106,16 @@ pub fn parse_offline(
         "Rewrites metrics from standard input to standard output, as the proxy would, without asking anybody.",
     );
     exporter_toolkit::options::parse(command, PREFIX, args).map(|(options, _)| options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_flags_go_together() {
+        let given = parse(["cadvisor-proxy-rs".into(), "--target.token-file=/t".into()]).unwrap();
+        assert_eq!(given.target.token_file, Some(PathBuf::from("/t")));
+        assert!(parse_offline(["cadvisor-proxy-rs".into()]).is_ok());
+    }
 }

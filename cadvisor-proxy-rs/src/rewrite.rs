@@ -14,6 +14,7 @@ mod whose;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,6 +60,20 @@ pub struct Counts {
     pub unknown: u64,
     /// Series whose lost labels were filled in.
     pub repaired: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { series, labelled, repaired, unknown, .. } = self;
+        let Self { dropped_profile, dropped_rules, dropped_noise, malformed, too_long, .. } = self;
+        write!(
+            f,
+            "{series} series in; dropped: {dropped_profile} by the profile, {dropped_rules} by rules, "
+        )?;
+        write!(f, "{dropped_noise} as noise, {malformed} unreadable, {too_long} too long; ")?;
+        write!(f, "{labelled} labelled, {repaired} repaired, {unknown} of nobody known; ")?;
+        write!(f, "{} bytes in, {} out", self.bytes_in, self.bytes_out)
+    }
 }
 
 impl Counts {

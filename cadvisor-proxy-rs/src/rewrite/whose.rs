@@ -104,7 +104,7 @@ impl Cache {
         if let Some(known) = self.map.get(self.key.as_slice()) {
             return Some(Arc::clone(known));
         }
-        let known = Arc::new(match (settings.subject, value) {
+        let mut known = match (settings.subject, value) {
             (Subject::Own, _) => own(settings, directory),
             (_, [Some(id), _, _]) if !id.is_empty() => of_cgroup(id, settings, directory, shared),
             (_, [_, namespace, pod]) => {
@@ -112,7 +112,15 @@ impl Cache {
                 let pod = directory.named(namespace, pod);
                 Known { unknown: pod.is_none(), ..known(None, pod, settings) }
             }
-        });
+        };
+        // Its name is there, though nobody knows the pod yet.
+        let told = value[2].filter(|pod| !pod.is_empty() && settings.subject != Subject::Own);
+        if let Some(pod) = told
+            && !known.added.iter().any(|(name, _)| name == b"pod_name")
+        {
+            known.added.push((b"pod_name".to_vec(), pod.to_vec()));
+        }
+        let known = Arc::new(known);
         if self.map.len() >= LIMIT {
             self.map.clear();
         }

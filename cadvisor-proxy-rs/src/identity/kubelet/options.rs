@@ -16,28 +16,51 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 pub struct KubeletOptions {
     /// URL of the kubelet whose /pods is asked, such as <https://10.0.0.1:10250> or <http://127.0.0.1:10255>. Without it the
     /// kubelet whose metrics are served is asked.
-    #[arg(long = "identity.kubelet-url", value_name = "URL")]
+    #[arg(id = "identity.kubelet-url", long = "identity.kubelet-url", value_name = "URL")]
     url: Option<String>,
     /// File with the bearer token for that kubelet; without it the pod's own token.
-    #[arg(long = "identity.kubelet-token-file", value_name = "FILE")]
+    #[arg(
+        id = "identity.kubelet-token-file",
+        long = "identity.kubelet-token-file",
+        value_name = "FILE"
+    )]
     token_file: Option<PathBuf>,
     /// Authorities that may have signed that kubelet's certificate.
-    #[arg(long = "identity.kubelet-ca-file", value_name = "FILE")]
+    #[arg(id = "identity.kubelet-ca-file", long = "identity.kubelet-ca-file", value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// That kubelet's certificate itself, such as /var/lib/kubelet/pki/kubelet.crt of this node.
-    #[arg(long = "identity.kubelet-pin-file", value_name = "FILE")]
+    #[arg(
+        id = "identity.kubelet-pin-file",
+        long = "identity.kubelet-pin-file",
+        value_name = "FILE"
+    )]
     pin_file: Option<PathBuf>,
     /// The name that kubelet's certificate carries.
-    #[arg(long = "identity.kubelet-server-name", value_name = "NAME")]
+    #[arg(
+        id = "identity.kubelet-server-name",
+        long = "identity.kubelet-server-name",
+        value_name = "NAME"
+    )]
     server_name: Option<String>,
     /// Client certificate for that kubelet.
-    #[arg(long = "identity.kubelet-cert-file", value_name = "FILE")]
+    #[arg(
+        id = "identity.kubelet-cert-file",
+        long = "identity.kubelet-cert-file",
+        value_name = "FILE"
+    )]
     cert_file: Option<PathBuf>,
     /// Key of the client certificate.
-    #[arg(long = "identity.kubelet-key-file", value_name = "FILE")]
+    #[arg(
+        id = "identity.kubelet-key-file",
+        long = "identity.kubelet-key-file",
+        value_name = "FILE"
+    )]
     key_file: Option<PathBuf>,
     /// Believe any certificate of that kubelet, and so send the token to anybody.
-    #[arg(long = "identity.kubelet-insecure-skip-verify")]
+    #[arg(
+        id = "identity.kubelet-insecure-skip-verify",
+        long = "identity.kubelet-insecure-skip-verify"
+    )]
     insecure: bool,
 }
 

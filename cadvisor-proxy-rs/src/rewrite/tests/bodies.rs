@@ -107,8 +107,13 @@ proptest! {
 
 /// Series and values of a body, less the labels that are ours.
 fn series(text: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let ours = |line: &str| match field(line, "pod") {
+        "" => line.to_owned(),
+        pod => line.replacen(&format!(",pod_name=\"{pod}\""), "", 1),
+    };
     let mut all: Vec<_> = text
         .lines()
+        .map(ours)
         .filter_map(|line| match Line::parse(line.as_bytes()) {
             Some(Line::Sample(sample)) => Some((series_key(&sample), sample.value.to_vec())),
             _ => None,

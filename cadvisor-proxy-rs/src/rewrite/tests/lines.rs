@@ -33,8 +33,8 @@ fn series_without_an_id_are_known_by_namespace_and_pod() {
         out,
         "a{namespace=\"shop\",pod=\"web-1\",pod_ip=\"10.1.2.3\",pod_name=\"web-1\"} 1\n"
     );
-    let other = "a{namespace=\"other\",pod=\"web-1\"} 1\n";
-    assert_eq!(with(&[], other), other);
+    let unknown = with(&[], "a{namespace=\"other\",pod=\"web-1\"} 1\n");
+    assert_eq!(unknown, "a{namespace=\"other\",pod=\"web-1\",pod_name=\"web-1\"} 1\n");
 }
 
 #[test]
