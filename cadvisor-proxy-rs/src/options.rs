@@ -45,7 +45,7 @@ pub struct Options {
 /// What is asked for metrics, and how.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Source")]
-#[expect(clippy::doc_markdown, rustdoc::bare_urls, reason = "--help shows it as it stands")]
+#[expect(clippy::doc_markdown, reason = "--help shows it as it stands")]
 pub struct TargetOptions {
     /// What is asked for metrics.
     #[arg(long, value_enum, value_name = "KIND", default_value = "kubelet")]

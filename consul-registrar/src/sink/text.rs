@@ -111,7 +111,7 @@ pub fn one(form: Form, identity: &Identity, row: &Row, out: &mut Vec<u8>) {
     };
 }
 
-/// The rows of a list that [`write`] wrote; those of other clusters and what is no such row are left out. `None` where the
+/// The rows of a list that [`write()`] wrote; those of other clusters and what is no such row are left out. `None` where the
 /// text is no list of targets.
 pub fn read(form: Form, identity: &Identity, text: &str) -> Option<Vec<Row>> {
     let entries: Vec<Entry<'_>> = match form {
