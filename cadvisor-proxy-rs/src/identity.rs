@@ -27,7 +27,7 @@ pub use chain::{ChainError, start};
 pub use facts::{ContainerFacts, Facts, PodFacts};
 pub use file::{FileError, read as read_file};
 pub use hub::{Hub, Reporter};
-pub use kubelet::{Kubelet, KubeletOptions};
+pub use kubelet::{Kubelet, KubeletOptions, pod_token};
 pub use map::Map;
 pub use options::{IdentityOptions, PodLabels, SourceName};
 pub use shared::{Shared, SourceStatus};

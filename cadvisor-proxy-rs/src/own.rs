@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Answer, Landing, Refusal, Scrape, Source};
-use exporter_toolkit::{Counter, Exposition, Gauge, Merger};
+use exporter_toolkit::{Counter, Exposition, Gauge};
 
 use crate::identity::Shared;
 use crate::options::BUILD;
@@ -142,9 +142,7 @@ impl Source for Own {
         let mut out = Exposition::new(request.format);
         self.telemetry.write(&mut out);
         self.write(&mut out);
-        let mut text = Vec::new();
-        Merger::default().merge(&[&out], request.format, &mut text);
-        Ok(Answer::whole(request.format, text))
+        Ok(Answer::of(&out, request.format))
     }
 
     /// While a source of identity has not told all it knows, series would go without labels that they get later.

@@ -1,6 +1,5 @@
 //! Starts what the options say.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use exporter_toolkit::client::{Client, ClientSettings, Target, TlsSettings};
@@ -9,14 +8,11 @@ use exporter_toolkit::shutdown::Control;
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Server, WebOptions};
 
-use crate::identity::{self, Kubelet};
+use crate::identity::{self, Kubelet, pod_token};
 use crate::options::{BUILD, Options, TargetOptions};
 use crate::own::Own;
 use crate::proxy::{Proxy, SourceKind, Totals};
 use crate::rewrite::{Settings, Subject, Workshop};
-
-/// Where a pod finds the token of its account.
-const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// How the agent calls itself to others.
 const USER_AGENT: &str = concat!("cadvisor-proxy-rs/", env!("CARGO_PKG_VERSION"));
@@ -33,10 +29,8 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
     let addresses = vec![options.telemetry_address.clone()];
     let own_web = WebOptions { listen_addresses: addresses, systemd_socket: false, ..options.web };
     let own = Server::bind(own_web, ":4195")?;
-    let served = (options.target.source == SourceKind::Kubelet).then(|| Kubelet {
-        client: client.clone(),
-        path: format!("{}/pods", client.target().path().trim_end_matches('/')),
-    });
+    let kubelet = options.target.source == SourceKind::Kubelet;
+    let served = kubelet.then(|| Kubelet::of(client.clone()));
     let (shared, sources) = identity::start(&options.identity, USER_AGENT, served)?;
     let totals = Arc::<Totals>::default();
     let proxy = Proxy {
@@ -74,10 +68,9 @@ fn client(options: &TargetOptions) -> anyhow::Result<Client> {
         }
     };
     let target: Target = address.parse()?;
-    let of_pod = || Path::new(TOKEN_FILE).exists().then(|| TOKEN_FILE.into());
-    // The account's token is for those only who prove who they are.
-    let kubelet = options.source == SourceKind::Kubelet && !target.is_plain();
-    let token_file = options.token_file.clone().or_else(|| kubelet.then(of_pod).flatten());
+    let kubelet = options.source == SourceKind::Kubelet;
+    let of_pod = || kubelet.then(|| pod_token(&target)).flatten();
+    let token_file = options.token_file.clone().or_else(of_pod);
     let tls = TlsSettings {
         ca_file: options.ca_file.clone(),
         cert_file: options.cert_file.clone(),

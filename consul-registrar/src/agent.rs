@@ -12,7 +12,7 @@ use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{
     Answer, Body, Cell, Landing, Refusal, Scrape, Source, StreamError, Visit,
 };
-use exporter_toolkit::{Exposition, Gauge, Merger};
+use exporter_toolkit::{Exposition, Gauge};
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Frame;
@@ -186,9 +186,7 @@ impl Source for Agent {
         let mut out = Exposition::new(request.format);
         self.telemetry.write(&mut out);
         self.write(&mut out);
-        let mut text = Vec::new();
-        Merger::default().merge(&[&out], request.format, &mut text);
-        Ok(Answer::whole(request.format, text))
+        Ok(Answer::of(&out, request.format))
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Answer, Landing, Refusal, Scrape, Source};
-use exporter_toolkit::{Counter, Exposition, Gauge, Merger};
+use exporter_toolkit::{Counter, Exposition, Gauge};
 use kube_informer::{Counts, Outcomes, Status};
 
 use crate::agent::{Shown, describe};
@@ -106,9 +106,7 @@ impl Source for Own {
         self.configured.write(&mut out);
         write_shards(&self.configured, &mut out);
         write_groups(&self.shown.get(), &mut out);
-        let mut text = Vec::new();
-        Merger::default().merge(&[&out], request.format, &mut text);
-        Ok(Answer::whole(request.format, text))
+        Ok(Answer::of(&out, request.format))
     }
 
     fn ready(&self) -> Result<(), String> {

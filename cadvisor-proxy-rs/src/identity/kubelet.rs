@@ -3,9 +3,10 @@
 mod options;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use exporter_toolkit::client::Client;
+use exporter_toolkit::client::{Client, Target};
 use http::header::{ACCEPT, HeaderValue, USER_AGENT};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -32,8 +33,22 @@ const DOUBT: Duration = Duration::from_secs(10);
 /// A kubelet and the path of its pods, `/pods` or that of the API server's node proxy.
 #[derive(Clone, Debug)]
 pub struct Kubelet {
-    pub client: Client,
-    pub path: String,
+    pub(super) client: Client,
+    pub(super) path: String,
+}
+
+impl Kubelet {
+    /// The kubelet that a client asks, by the address up to its paths.
+    pub fn of(client: Client) -> Self {
+        let path = format!("{}/pods", client.target().path().trim_end_matches('/'));
+        Self { client, path }
+    }
+}
+
+/// The token of the pod's own account, where there is one and it would go to one who proves who they are.
+pub fn pod_token(target: &Target) -> Option<PathBuf> {
+    let file = Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token");
+    (!target.is_plain() && file.exists()).then(|| file.to_owned())
 }
 
 #[derive(Debug, Default, Deserialize)]

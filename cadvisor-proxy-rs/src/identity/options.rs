@@ -19,49 +19,34 @@ pub struct IdentityOptions {
     #[arg(long, value_name = "LIST", default_value = "auto", value_delimiter = ',')]
     pub identity: Vec<SourceName>,
     /// JSON or YAML with pods and containers, such as kubectl get pods -o json prints; read again when it changes.
-    #[arg(id = "identity.file", long = "identity.file", value_name = "FILE")]
+    #[arg(long = "identity.file", value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Kubeconfig for the API server. Without it the pod's service account is used.
-    #[arg(id = "identity.kubeconfig", long = "identity.kubeconfig", value_name = "FILE")]
+    #[arg(long = "identity.kubeconfig", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// URL of the API server, instead of the one in the kubeconfig or the environment.
-    #[arg(id = "identity.apiserver", long = "identity.apiserver", value_name = "URL")]
+    #[arg(long = "identity.apiserver", value_name = "URL")]
     pub apiserver: Option<String>,
     #[command(flatten)]
     pub kubelet: KubeletOptions,
     /// This node's name, for which the API server is asked; without it the variable `NODE_NAME` tells.
-    #[arg(id = "identity.node", long = "identity.node", value_name = "NAME")]
+    #[arg(long = "identity.node", value_name = "NAME")]
     pub node: Option<String>,
     /// This node's address, which pods in the host's network have; without it the variable `HOST_IP` tells.
-    #[arg(id = "identity.host-ip", long = "identity.host-ip", value_name = "ADDRESS")]
+    #[arg(long = "identity.host-ip", value_name = "ADDRESS")]
     pub host_ip: Option<String>,
     /// Labels of pods to put on their series, with commas between, each as KEY or KEY=NAME. Without a name it is
     /// `label_KEY`.
-    #[arg(
-        id = "identity.pod-labels",
-        long = "identity.pod-labels",
-        value_name = "LIST",
-        default_value = ""
-    )]
+    #[arg(long = "identity.pod-labels", value_name = "LIST", default_value = "")]
     pub pod_labels: PodLabels,
     /// Name a container of docker compose by its service.
-    #[arg(id = "identity.compose-service", long = "identity.compose-service")]
+    #[arg(long = "identity.compose-service")]
     pub compose_service: bool,
     /// Docker's socket.
-    #[arg(
-        id = "docker.socket",
-        long = "docker.socket",
-        value_name = "FILE",
-        default_value = "/var/run/docker.sock"
-    )]
+    #[arg(long = "docker.socket", value_name = "FILE", default_value = "/var/run/docker.sock")]
     pub docker_socket: PathBuf,
     /// Where the host's /proc is; its processes tell the addresses of pods that docker does not know.
-    #[arg(
-        id = "path.procfs",
-        long = "path.procfs",
-        value_name = "FOLDER",
-        default_value = "/proc"
-    )]
+    #[arg(long = "path.procfs", value_name = "FOLDER", default_value = "/proc")]
     pub procfs: PathBuf,
 }
 

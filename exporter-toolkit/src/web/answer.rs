@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::body::Body;
 use super::packed::Member;
-use crate::Format;
+use crate::{Exposition, Format, Merger};
 
 /// Text of one answer is cut into blocks of this many bytes; each is a gzip member of its own.
 pub const BLOCK_BYTES: usize = 64 * 1024;
@@ -60,6 +60,13 @@ impl Answer {
     /// An answer that is needed once: `text` is the whole exposition, with the end mark where the format has one.
     pub fn whole(format: Format, text: impl Into<Bytes>) -> Self {
         Self::blocks(format, cut(text.into()))
+    }
+
+    /// An answer that is needed once, of families as they were written: those of one name are brought together.
+    pub fn of(exposition: &Exposition, format: Format) -> Self {
+        let mut text = Vec::new();
+        Merger::default().merge(&[exposition], format, &mut text);
+        Self::whole(format, text)
     }
 
     /// An answer made of blocks that other answers may share.

@@ -45,22 +45,22 @@ impl Stream {
     async fn chunk(&mut self) -> Result<Option<Bytes>, RequestError> {
         let busy = self.heard.is_some_and(|heard| heard.elapsed() < self.gather);
         let mut next = pin!(self.chunks.next());
-        let mut arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
-        for _turn in 0..TURNS {
-            if !busy || arrived.is_ready() {
-                break;
+        let mut arrived = Poll::Pending;
+        if busy {
+            for _turn in 0..TURNS {
+                arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+                if arrived.is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-            arrived = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+            if arrived.is_pending() {
+                tokio::time::sleep(self.gather).await;
+            }
         }
         let chunk = match arrived {
             Poll::Ready(chunk) => chunk,
-            Poll::Pending => {
-                if busy {
-                    tokio::time::sleep(self.gather).await;
-                }
-                next.await
-            }
+            Poll::Pending => next.await,
         };
         self.heard = Some(Instant::now());
         chunk
@@ -294,7 +294,7 @@ fn parts(line: &str) -> (&str, &str) {
 
 /// The connection is read by a task of its own, which hands over one chunk and reads on when that was taken. So often
 /// must it have had its turn, and the runtime have looked at its socket, before nothing more is there for sure.
-const TURNS: usize = 4;
+const TURNS: usize = 5;
 
 /// `"BOOKMARK"`.
 const LONGEST_KIND: usize = 10;

@@ -1,14 +1,11 @@
 //! Flags about the kubelet that is asked for pods, where it is not the one whose metrics are served.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use exporter_toolkit::client::{Client, ClientError, ClientSettings, Target, TlsSettings};
 
-use super::Kubelet;
-
-/// Where a pod finds its token.
-const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+use super::{Kubelet, pod_token};
 
 /// How the kubelet is asked for its pods.
 #[derive(Args, Clone, Debug)]
@@ -16,51 +13,28 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 pub struct KubeletOptions {
     /// URL of the kubelet whose /pods is asked, such as <https://10.0.0.1:10250> or <http://127.0.0.1:10255>. Without it the
     /// kubelet whose metrics are served is asked.
-    #[arg(id = "identity.kubelet-url", long = "identity.kubelet-url", value_name = "URL")]
+    #[arg(long = "identity.kubelet-url", value_name = "URL")]
     url: Option<String>,
     /// File with the bearer token for that kubelet; without it the pod's own token.
-    #[arg(
-        id = "identity.kubelet-token-file",
-        long = "identity.kubelet-token-file",
-        value_name = "FILE"
-    )]
+    #[arg(long = "identity.kubelet-token-file", value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Authorities that may have signed that kubelet's certificate.
-    #[arg(id = "identity.kubelet-ca-file", long = "identity.kubelet-ca-file", value_name = "FILE")]
+    #[arg(long = "identity.kubelet-ca-file", value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// That kubelet's certificate itself, such as /var/lib/kubelet/pki/kubelet.crt of this node.
-    #[arg(
-        id = "identity.kubelet-pin-file",
-        long = "identity.kubelet-pin-file",
-        value_name = "FILE"
-    )]
+    #[arg(long = "identity.kubelet-pin-file", value_name = "FILE")]
     pin_file: Option<PathBuf>,
     /// The name that kubelet's certificate carries.
-    #[arg(
-        id = "identity.kubelet-server-name",
-        long = "identity.kubelet-server-name",
-        value_name = "NAME"
-    )]
+    #[arg(long = "identity.kubelet-server-name", value_name = "NAME")]
     server_name: Option<String>,
     /// Client certificate for that kubelet.
-    #[arg(
-        id = "identity.kubelet-cert-file",
-        long = "identity.kubelet-cert-file",
-        value_name = "FILE"
-    )]
+    #[arg(long = "identity.kubelet-cert-file", value_name = "FILE")]
     cert_file: Option<PathBuf>,
     /// Key of the client certificate.
-    #[arg(
-        id = "identity.kubelet-key-file",
-        long = "identity.kubelet-key-file",
-        value_name = "FILE"
-    )]
+    #[arg(long = "identity.kubelet-key-file", value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Believe any certificate of that kubelet, and so send the token to anybody.
-    #[arg(
-        id = "identity.kubelet-insecure-skip-verify",
-        long = "identity.kubelet-insecure-skip-verify"
-    )]
+    #[arg(long = "identity.kubelet-insecure-skip-verify")]
     insecure: bool,
 }
 
@@ -69,9 +43,6 @@ impl KubeletOptions {
     pub(in crate::identity) fn kubelet(&self) -> Result<Option<Kubelet>, ClientError> {
         let Some(url) = &self.url else { return Ok(None) };
         let target: Target = url.parse()?;
-        // A token is for those only who prove who they are.
-        let own =
-            Some(PathBuf::from(TOKEN)).filter(|file| !target.is_plain() && Path::exists(file));
         let settings = ClientSettings {
             tls: TlsSettings {
                 ca_file: self.ca_file.clone(),
@@ -81,11 +52,10 @@ impl KubeletOptions {
                 pin_file: self.pin_file.clone(),
                 insecure: self.insecure,
             },
-            token_file: self.token_file.clone().or(own),
+            token_file: self.token_file.clone().or_else(|| pod_token(&target)),
             connections: 1,
             ..ClientSettings::default()
         };
-        let path = format!("{}/pods", target.path().trim_end_matches('/'));
-        Ok(Some(Kubelet { client: Client::new(target, settings)?, path }))
+        Ok(Some(Kubelet::of(Client::new(target, settings)?)))
     }
 }
