@@ -11,7 +11,8 @@ use e2e::{Server, agent, wait_until};
 use crate::truth::{self, Addresses, Past};
 
 const PODS: &str = include_str!("objects/pods.yaml");
-const PATIENCE: Duration = Duration::from_mins(1);
+/// A kubelet that could not make a sandbox tries again after a minute and more.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The example that prints each change of what a source knows.
 struct Source {
