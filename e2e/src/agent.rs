@@ -12,7 +12,7 @@ use crate::http::{Request, get};
 use crate::{Scrape, Server, free_port, wait_until};
 
 /// How long a start may take, on a machine that compiles something else at the same time.
-pub const START: Duration = Duration::from_mins(1);
+pub const START: Duration = Duration::from_mins(3);
 
 /// A running exporter. Dropping it ends it.
 #[derive(Debug)]

@@ -262,7 +262,7 @@ impl Cluster {
     pub fn api(&self) -> Api {
         let server =
             Server::start("kubectl proxy", &mut self.command(&["proxy", "--port=0"])).unwrap();
-        let port = wait_until("port of kubectl proxy", Duration::from_secs(30), || {
+        let port = wait_until("port of kubectl proxy", Duration::from_mins(2), || {
             let log = server.log();
             let port = log.trim().rsplit(':').next().and_then(|port| port.parse().ok());
             port.ok_or(log)

@@ -13,7 +13,7 @@ use crate::http::Request;
 use crate::{Server, agent, free_port, wait_until};
 
 /// How long a scraper may take from its start to the first stored samples.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A time series database that scrapes.
 #[derive(Debug)]

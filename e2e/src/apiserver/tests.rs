@@ -158,7 +158,7 @@ fn bookmarks_come_in_their_time_and_a_cut_is_no_end() {
 
     let address = server.address();
     let watch = std::thread::spawn(move || Get::new(address, &path).send());
-    wait_until("watch", Duration::from_secs(30), || {
+    wait_until("watch", Duration::from_mins(2), || {
         let state = server.control("state").unwrap();
         if state.contains(r#""openWatches":1"#) { Ok(()) } else { Err(state) }
     })
@@ -186,7 +186,7 @@ fn faults_last_as_long_as_they_are_asked_for() {
 fn churn_changes_as_many_pods_as_it_says() {
     let server = server(|_| {});
     server.control("churn?what=restart&rate=1000&seconds=0.05").unwrap();
-    wait_until("churn", Duration::from_secs(30), || {
+    wait_until("churn", Duration::from_mins(2), || {
         let state = server.control("state").unwrap();
         if state.contains(r#""restarts":50,"#) { Ok(()) } else { Err(state) }
     })

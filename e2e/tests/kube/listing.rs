@@ -56,7 +56,7 @@ fn lists_are_streamed_where_the_server_can() {
     assert_eq!(subject.logged("asking for pages", ""), [""; 0]);
     assert_eq!(subject.of("kube_state_metrics_list_total", "*v1.Pod").unwrap(), 1.0);
     // The server counts a stream after it has sent the last of it.
-    wait_until("a counted stream", Duration::from_mins(1), || {
+    wait_until("a counted stream", Duration::from_mins(3), || {
         let streams = streams_of_pods(&cluster);
         ensure!(streams > before, "{streams} streams, {before} before");
         Ok::<_, anyhow::Error>(())
@@ -119,7 +119,7 @@ fn watches_that_the_server_ends_go_on_without_a_new_list() {
     let flags = ["--max-watch-seconds", "3", "--goaway-chance", "0.5"];
     let Some(cluster) = Cluster::modern("watches that end", &flags) else { return };
     let subject = Subject::start(&cluster);
-    wait_until("watches", Duration::from_mins(1), || {
+    wait_until("watches", Duration::from_mins(3), || {
         let watches = subject.of("kube_state_metrics_watch_total", "*v1.Pod")?;
         ensure!(watches >= 4.0, "{watches} watches of pods");
         Ok::<_, anyhow::Error>(())

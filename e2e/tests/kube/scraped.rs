@@ -23,7 +23,7 @@ fn config(port: u16, jobs: &[(&str, &str)]) -> String {
 fn is_stored_whole(storage: &Storage, job: &str, truth: &Scrape) {
     let of_job = format!("{{job=\"{job}\",__name__=~\"kube_.*\"}}");
     let sum: f64 = truth.series.values().sum();
-    wait_until("series", Duration::from_mins(1), || {
+    wait_until("series", Duration::from_mins(3), || {
         let stored = storage.number(&format!("count({of_job})"))?;
         let due = truth.series.len() as f64;
         ensure!(stored == due, "{job}: {stored} series stored, {due} in the cluster");

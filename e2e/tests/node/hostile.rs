@@ -13,7 +13,7 @@ const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// A scrape by somebody else is answered, soon enough for Prometheus.
 fn still_serves(node: &Agent) {
-    wait_until("scrape", Duration::from_secs(30), || node.scrape("/metrics")).unwrap();
+    wait_until("scrape", Duration::from_mins(2), || node.scrape("/metrics")).unwrap();
 }
 
 /// As many file descriptors as the system lets us have: the usual limit is 1,024.

@@ -33,7 +33,7 @@ fn sigterm_lets_the_scrapes_it_meets_end_and_then_exits_with_success() {
                 }
             });
         }
-        let scraped = wait_until("scrapes", Duration::from_secs(30), || {
+        let scraped = wait_until("scrapes", Duration::from_mins(2), || {
             if complete.load(Ordering::Relaxed) < 8 { Err("too few") } else { Ok(()) }
         });
         let status = scraped.and_then(|()| {
@@ -57,7 +57,7 @@ fn it_serves_the_socket_that_systemd_opened() {
     command.arg("--web.systemd-socket");
     let node = Agent::spawn(address, &mut command).unwrap();
     // The first connection is what starts it.
-    let scrape = wait_until("answer", Duration::from_mins(1), || node.scrape("/metrics")).unwrap();
+    let scrape = wait_until("answer", Duration::from_mins(3), || node.scrape("/metrics")).unwrap();
     assert!(scrape.one("node_load1").is_some());
 }
 

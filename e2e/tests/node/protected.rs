@@ -13,7 +13,7 @@ use crate::targets::{HASH, PASSWORD, USER};
 const OTHER_HASH: &str = "$2b$04$2ylHHgvww49t5QaAqfWtgOHdDny/W00DubZ6qLz4a5OurjL0tjr9m";
 
 /// How long a change of the file may take to be noticed.
-const NOTICED: Duration = Duration::from_secs(30);
+const NOTICED: Duration = Duration::from_mins(2);
 
 fn users(file: &Path, hash: &str) {
     fs::write(file, format!("basic_auth_users:\n  {USER}: {hash}\n")).unwrap();

@@ -35,7 +35,7 @@ fn is_stored_whole(storage: &Storage, job: &str, node: &Agent, reports: f64) {
     storage.expect(&format!("up{{job=\"{job}\"}}"), |up| up == 1.0).unwrap();
     let host =
         format!("count({{job=\"{job}\",__name__=~\"node_.*\",__name__!~\"node_exporter_.*\"}})");
-    wait_until("count of series", Duration::from_secs(30), || {
+    wait_until("count of series", Duration::from_mins(2), || {
         let exposed = node.scrape("/metrics")?.about_the_host().count() as f64;
         let stored = storage.number(&host)?;
         ensure!(stored == exposed, "{job}: {exposed} series exposed, {stored} stored");

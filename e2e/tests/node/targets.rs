@@ -41,7 +41,7 @@ impl Secured {
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.arg(format!("--web.config.file={}", config.display()));
         let server = Server::start("node-exporter-rs with TLS", &mut command).unwrap();
-        wait_until("TLS port", Duration::from_mins(1), || {
+        wait_until("TLS port", Duration::from_mins(3), || {
             std::net::TcpStream::connect(("127.0.0.1", port))
         })
         .unwrap();

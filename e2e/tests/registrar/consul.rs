@@ -13,7 +13,7 @@ use e2e::{Server, free_port, servers, wait_until};
 use serde_json::{Value, json};
 
 /// After a fault's end everything is right within this; a start of Consul takes its time on a busy machine.
-pub(crate) const CONVERGED: Duration = Duration::from_mins(1);
+pub(crate) const CONVERGED: Duration = Duration::from_mins(3);
 pub(crate) const NODE: &str = "registrar.bj-1";
 
 /// A single server; dropping it kills it.
