@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod apiserver;
 pub mod cluster;
+pub mod consul;
 pub mod docker;
 pub mod exposition;
 pub mod http;
@@ -14,6 +15,7 @@ pub mod tally;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;
+pub use consul::Consul;
 pub use docker::Image;
 pub use exposition::Scrape;
 pub use process::{Server, cargo, free_port, wait_until};

@@ -3,6 +3,7 @@
 mod kube;
 mod machine;
 mod node;
+mod registrar;
 pub(crate) mod usage;
 
 use anyhow::Result;
@@ -14,11 +15,14 @@ pub(crate) enum Agent {
     Node(node::Options),
     /// kube-state-rs on generated clusters, beside what was recorded of kube-state-metrics
     Kube(kube::Options),
+    /// consul-registrar on a Consul of its own, beside registering one by one
+    Registrar(registrar::Options),
 }
 
 pub(crate) fn run(agent: &Agent) -> Result<()> {
     match agent {
         Agent::Node(options) => node::run(options),
         Agent::Kube(options) => kube::run(options),
+        Agent::Registrar(options) => registrar::run(options),
     }
 }

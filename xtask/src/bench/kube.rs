@@ -3,7 +3,7 @@
 //! The API server is a process of its own and every body is unpacked and counted here, so that the agent's CPU time is all
 //! that is measured. kube-state-metrics runs beside it with `--peer`; otherwise the table shows what was recorded of it.
 
-mod cluster;
+pub(super) mod cluster;
 mod curve;
 mod measure;
 mod plot;

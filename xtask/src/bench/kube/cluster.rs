@@ -8,14 +8,14 @@ use anyhow::{Context, Result, ensure};
 use e2e::http::Request;
 use e2e::{Server, agent, free_port, wait_until};
 
-pub(super) struct Cluster {
+pub(in crate::bench) struct Cluster {
     _server: Server,
     address: SocketAddr,
-    pub(super) pods: u64,
+    pub(in crate::bench) pods: u64,
 }
 
 impl Cluster {
-    pub(super) fn start(pods: usize, pages: bool, counted_ids: bool) -> Result<Self> {
+    pub(in crate::bench) fn start(pods: usize, pages: bool, counted_ids: bool) -> Result<Self> {
         let address = agent::local(free_port()?);
         let mut command = Command::new(std::env::current_exe().context("where is this program?")?);
         command.arg("apiserver");
@@ -31,12 +31,12 @@ impl Cluster {
         Ok(Self { _server: server, address, pods: pods as u64 })
     }
 
-    pub(super) fn flag(&self) -> String {
+    pub(in crate::bench) fn flag(&self) -> String {
         format!("--apiserver=http://{}", self.address)
     }
 
     /// Has it do something, `restart?share=0.01`.
-    pub(super) fn does(&self, command: &str) -> Result<()> {
+    pub(in crate::bench) fn does(&self, command: &str) -> Result<()> {
         let request = Request::new(self.address, &format!("/control/{command}")).post();
         let response = request.timeout(Duration::from_mins(2)).send()?;
         ensure!(response.status == 200, "{command}: {}", response.text()?);
