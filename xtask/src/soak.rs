@@ -1,7 +1,8 @@
 //! `cargo xtask soak`: node-exporter-rs scraped ten times a second while devices, mounts and processes come and go, for as
 //! long as wanted. Memory that grows, descriptors that stay open and collectors that fail are errors.
 //!
-//! It runs in a network and a mount namespace of its own, so that nothing of what comes and goes is the machine's.
+//! It runs in a network and a mount namespace of its own, with a /sys of that network, so that nothing of what comes and
+//! goes is the machine's, and nothing of the machine's comes and goes here.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -61,7 +62,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn soak(program: &Path, time: Duration) -> Result<()> {
     tool("ip", &["link", "set", "lo", "up"])?;
+    tool("mount", &["-t", "sysfs", "soak", "/sys"])?;
     let agent = Agent::start(program, &["--log.level=warn"])?;
+    let before = quiet(&agent)?;
     let (over, changes) = (AtomicBool::new(false), AtomicUsize::new(0));
     let report = thread::scope(|scope| {
         let churn = scope.spawn(|| churn(&over, &changes));
@@ -72,7 +75,22 @@ fn soak(program: &Path, time: Duration) -> Result<()> {
     })?;
     let changes = changes.load(Ordering::Relaxed);
     println!("{} scrapes, {changes} devices, mounts and processes came and went", report.scrapes);
+    let after = quiet(&agent)?;
+    println!("descriptors: {before} before the first came, {after} after the last went");
+    ensure!(after <= before + DESCRIPTORS, "descriptors of what is gone stay open");
     report.judge()
+}
+
+/// Descriptors that are open when nothing comes and goes.
+fn quiet(agent: &Agent) -> Result<usize> {
+    for _scrape in 0..5 {
+        agent.scrape("/metrics")?;
+    }
+    descriptors(agent.server.pid())
+}
+
+fn descriptors(pid: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
 /// What was seen at each tick, a hundredth of the time.
@@ -104,7 +122,7 @@ fn watch(agent: &Agent, time: Duration) -> Result<Report> {
         {
             let pid = agent.server.pid();
             report.resident.push(memory(pid)?.now);
-            report.descriptors.push(fs::read_dir(format!("/proc/{pid}/fd"))?.count());
+            report.descriptors.push(descriptors(pid)?);
         }
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
