@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use cadvisor_proxy_rs::options::{self, BUILD, Options};
 use cadvisor_proxy_rs::{offline, serve};
-use exporter_toolkit::{log, memory, shutdown};
+use exporter_toolkit::{health, log, memory, shutdown};
 
 fn main() -> ExitCode {
     memory::share_one_heap();
@@ -15,6 +15,9 @@ fn main() -> ExitCode {
         Some("rewrite") => {
             args.remove(1);
             finish(rewrite(args))
+        }
+        Some(health::COMMAND) => {
+            health::check("cadvisor-proxy-rs", options::PREFIX, options::OWN_PORT, args)
         }
         Some("version") => {
             let printed = writeln!(stdout(), "{BUILD}");

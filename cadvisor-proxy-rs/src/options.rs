@@ -15,6 +15,9 @@ use crate::rewrite::RewriteOptions;
 /// Environment variables of flags start with this.
 pub const PREFIX: &str = "CADVISOR_PROXY";
 
+/// For the agent's own metrics and its health.
+pub const OWN_PORT: u16 = 4195;
+
 /// What `cadvisor_proxy_build_info` and `version` say.
 pub const BUILD: Build = Build::new("cadvisor_proxy", env!("CARGO_PKG_VERSION"));
 
@@ -32,7 +35,7 @@ pub struct Options {
         id = "telemetry.listen-address",
         long = "telemetry.listen-address",
         value_name = "ADDRESS",
-        default_value = ":4195",
+        default_value_t = format!(":{OWN_PORT}"),
         help_heading = "Web"
     )]
     pub telemetry_address: String,
@@ -90,6 +93,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options, clap::
     let command = Command::new("cadvisor-proxy-rs").version(BUILD.to_string()).about(
         "Container metrics for Prometheus, filtered, repaired and labelled with pod_ip and pod_name as they stream by.\n\n\
          cadvisor-proxy-rs rewrite < body > out   does the same with a file, offline\n\
+         cadvisor-proxy-rs healthcheck            asks the agent that runs beside it, for images without a shell\n\
          cadvisor-proxy-rs version                prints the version\n\n\
          On a node:     --source=kubelet --target.pin-file=/var/lib/kubelet/pki/kubelet.crt --profile=kube-prometheus-stack\n\
          Bare docker:   --source=cadvisor --target=http://127.0.0.1:8080\n\

@@ -9,7 +9,7 @@ use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Server, WebOptions};
 
 use crate::identity::{self, Kubelet, pod_token};
-use crate::options::{BUILD, Options, TargetOptions};
+use crate::options::{BUILD, OWN_PORT, Options, TargetOptions};
 use crate::own::Own;
 use crate::proxy::{Proxy, SourceKind, Totals};
 use crate::rewrite::{Settings, Subject, Workshop};
@@ -28,7 +28,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
     let metrics = Server::bind(options.web.clone(), ":4194")?;
     let addresses = vec![options.telemetry_address.clone()];
     let own_web = WebOptions { listen_addresses: addresses, systemd_socket: false, ..options.web };
-    let own = Server::bind(own_web, ":4195")?;
+    let own = Server::bind(own_web, &format!(":{OWN_PORT}"))?;
     let kubelet = options.target.source == SourceKind::Kubelet;
     let served = kubelet.then(|| Kubelet::of(client.clone()));
     let (shared, sources) = identity::start(&options.identity, USER_AGENT, served)?;

@@ -21,7 +21,7 @@ use crate::sink::file::FileSink;
 use crate::target::{State, Subscription};
 
 /// Our port in ARCHITECTURE.md.
-const ADDRESS: &str = ":10243";
+pub const PORT: u16 = 10243;
 /// Changes that come together are one pass.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// Everything is looked at again this often although nothing was told.
@@ -34,7 +34,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
     let files = options.files()?;
     let counts = Arc::<Counts>::default();
     let sources = start(&options)?;
-    let server = Server::bind(options.web.clone(), ADDRESS)?;
+    let server = Server::bind(options.web.clone(), &format!(":{PORT}"))?;
     let (sender, published) = watch::channel(Arc::<Published>::default());
     let (told, file_state) = watch::channel(None);
     let view = watch::Sender::new(View::default());

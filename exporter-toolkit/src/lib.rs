@@ -10,6 +10,7 @@ pub mod exposition;
 pub mod family;
 pub mod files;
 pub mod golden;
+pub mod health;
 pub mod labels;
 pub mod line;
 pub mod log;

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write as _, stdout};
 use std::process::ExitCode;
 
 use clap::{Args, Command};
-use exporter_toolkit::{log, memory, shutdown};
+use exporter_toolkit::{health, log, memory, shutdown};
 use kube_state_rs::filter::{self, Filters};
 use kube_state_rs::options::{self, BUILD, ObjectOptions, Options, PREFIX};
 use kube_state_rs::render::{RenderOptions, render};
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             args.remove(1);
             finish(print_roles(args))
         }
+        Some(health::COMMAND) => health::check("kube-state-rs", PREFIX, options::PORT, args),
         Some("version") => {
             let printed = writeln!(stdout(), "{BUILD}");
             finish(printed.map_err(anyhow::Error::from))

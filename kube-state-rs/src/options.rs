@@ -16,6 +16,9 @@ pub use file::ConfigError;
 /// Environment variables of flags start with this.
 pub const PREFIX: &str = "KUBE_STATE";
 
+/// The peer's port for the metrics of objects, which are healthy there.
+pub const PORT: u16 = 8080;
+
 /// What `kube_state_metrics_build_info` and `version` say.
 pub const BUILD: Build = Build::new("kube_state_metrics", env!("CARGO_PKG_VERSION"));
 
@@ -161,7 +164,7 @@ pub struct PortOptions {
     #[arg(long, value_name = "ADDRESS", default_value = "::")]
     pub host: String,
     /// Port to serve metrics on.
-    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    #[arg(long, value_name = "PORT", default_value_t = PORT)]
     pub port: u16,
     /// Address to serve the agent's own metrics on.
     #[arg(long, value_name = "ADDRESS", default_value = "::")]
@@ -231,6 +234,7 @@ pub fn command() -> Command {
             "The state of Kubernetes objects for Prometheus. A drop-in for kube-state-metrics: same metrics, same flags.\n\n\
              kube-state-rs render -f FILE   prints the metrics of the objects in a file\n\
              kube-state-rs families         lists all metric families\n\
+             kube-state-rs healthcheck      asks the agent that runs beside it, for images without a shell\n\
              kube-state-rs rbac             prints the roles that it needs\n\
              kube-state-rs version          prints the version",
         )

@@ -1,24 +1,29 @@
 //! Parse the options, build the collectors, serve, drain.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::Server;
-use exporter_toolkit::{log, memory, shutdown};
+use exporter_toolkit::{health, log, memory, shutdown};
 use node_exporter_rs::agent::Agent;
 use node_exporter_rs::check::{self, Look};
-use node_exporter_rs::options::{self, BUILD, Given};
+use node_exporter_rs::options::{self, BUILD, Given, PREFIX};
 use node_exporter_rs::scrape::Scraper;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The port that Prometheus' wiki gives to the peer.
-const ADDRESS: &str = ":9100";
+const PORT: u16 = 9100;
 
 fn main() -> ExitCode {
     memory::share_one_heap();
-    let given = options::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if args.get(1).is_some_and(|word| word == health::COMMAND) {
+        return health::check("node-exporter-rs", PREFIX, PORT, args);
+    }
+    let given = options::parse(args).unwrap_or_else(|error| error.exit());
     if given.options.command.is_some() || given.options.check_config {
         return only_check(&given).unwrap_or_else(|error| {
             eprintln!("node-exporter-rs: {error:#}");
@@ -72,7 +77,7 @@ fn run(given: Given) -> anyhow::Result<()> {
 
 async fn serve(given: Given, scraper: Scraper, control: &shutdown::Control) -> anyhow::Result<()> {
     let path = given.options.web.telemetry_path.clone();
-    let server = Server::bind(given.options.web, ADDRESS)?;
+    let server = Server::bind(given.options.web, &format!(":{PORT}"))?;
     let mut telemetry = Telemetry::new(BUILD)
         .with_http(server.stats())
         .with_exporter_metrics(!given.options.disable_exporter_metrics);

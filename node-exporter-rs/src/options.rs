@@ -124,7 +124,9 @@ fn command() -> Command {
     let collectors = switched.map(|spec| switch(spec));
     let flags = collector::flags().map(argument);
     Command::new("node-exporter-rs")
-        .about("Host metrics from /proc and /sys for Prometheus. A drop-in for node_exporter: same metrics, same flags.")
+        .about("Host metrics from /proc and /sys for Prometheus. A drop-in for node_exporter: same metrics, same flags.\n\n\
+                node-exporter-rs check         what it sees of this host, and what not\n\
+                node-exporter-rs healthcheck   asks the agent that runs beside it, for images without a shell")
         .version(BUILD.to_string())
         .args(collectors.chain(flags))
 }
