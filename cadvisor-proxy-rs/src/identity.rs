@@ -28,7 +28,7 @@ pub use facts::{ContainerFacts, Facts, PodFacts};
 pub use file::{FileError, read as read_file};
 pub use hub::{Hub, Reporter};
 pub use kubelet::{Kubelet, KubeletOptions, pod_token};
-pub use map::Map;
+pub use map::{Map, Quick};
 pub use options::{IdentityOptions, PodLabels, SourceName};
 pub use shared::{Shared, SourceStatus};
 

@@ -33,6 +33,9 @@ fn run(args: Vec<OsString>) -> ExitCode {
         eprintln!("cadvisor-proxy-rs: {error}");
         return ExitCode::FAILURE;
     }
+    if given.check_config {
+        return finish(check(&given));
+    }
     match follow(given) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -40,6 +43,13 @@ fn run(args: Vec<OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn check(given: &Options) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { serve::check(given) })?;
+    writeln!(stdout(), "cadvisor-proxy-rs: the configuration is good")?;
+    Ok(())
 }
 
 fn follow(given: Options) -> anyhow::Result<()> {

@@ -43,21 +43,27 @@ pub struct Options {
     pub web: WebOptions,
     #[command(flatten)]
     pub log: LogOptions,
+    /// Check the command line, the environment and every file that they name, and start nothing.
+    #[arg(long = "check-config", help_heading = "Configuration")]
+    pub check_config: bool,
 }
 
 /// What is asked for metrics, and how.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Source")]
 #[expect(clippy::doc_markdown, reason = "--help shows it as it stands")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct TargetOptions {
     /// What is asked for metrics.
     #[arg(long, value_enum, value_name = "KIND", default_value = "kubelet")]
     pub source: SourceKind,
     /// Its address: http://host:port/path, https://host:port/path, unix:/run/app.sock:/path. A kubelet is
     /// https://127.0.0.1:10250 by default, http://NODE:10255 its read-only port, and through the API server it is
-    /// https://API/api/v1/nodes/NODE/proxy. A cAdvisor is http://127.0.0.1:8080.
-    #[arg(long, value_name = "URL")]
-    pub target: Option<String>,
+    /// https://API/api/v1/nodes/NODE/proxy. A cAdvisor is http://127.0.0.1:8080. Several exporters, or one with a name,
+    /// are merged: each sample gets the label exporter with the name, host:port where none is given. All flags of the
+    /// target hold for each of them.
+    #[arg(id = "target", long = "target", value_name = "[NAME=]URL")]
+    pub targets: Vec<String>,
     /// File with a bearer token, read again when it changes. For a kubelet that of the pod's account by default.
     #[arg(id = "target.token-file", long = "target.token-file", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
@@ -83,6 +89,17 @@ pub struct TargetOptions {
     /// Bytes of one body at most, unpacked; a longer one is broken off.
     #[arg(id = "target.body-limit", long = "target.body-limit", value_name = "SIZE", default_value = "1GiB", value_parser = exporter_toolkit::options::size)]
     pub body_limit: u64,
+    /// Bytes of the body of one merged exporter at most, unpacked; a longer one is down. All bodies of a merge are held,
+    /// and 4 merges are done at the same time at most.
+    #[arg(id = "merge.body-limit", long = "merge.body-limit", value_name = "SIZE", default_value = "16MiB", value_parser = exporter_toolkit::options::size)]
+    pub merge_limit: u64,
+    /// Send the query that a client sends on to a cAdvisor or an exporter.
+    #[arg(id = "pass-query", long = "pass-query", default_value = "true", action = clap::ArgAction::Set)]
+    pub pass_query: bool,
+    /// Send the Authorization header that a client sends on to all targets, in place of a token of our own. Not where
+    /// --web.config.file names users: it is meant for us then.
+    #[arg(id = "pass-authorization", long = "pass-authorization")]
+    pub pass_authorization: bool,
     /// Compress answers to clients that take gzip. It costs many times what all else does.
     #[arg(id = "web.gzip", long = "web.gzip")]
     pub gzip: bool,
@@ -121,5 +138,36 @@ mod tests {
         let given = parse(["cadvisor-proxy-rs".into(), "--target.token-file=/t".into()]).unwrap();
         assert_eq!(given.target.token_file, Some(PathBuf::from("/t")));
         assert!(parse_offline(["cadvisor-proxy-rs".into()]).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_check_reads_every_file_that_the_start_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let check = |flags: &[String]| {
+            let fixed = ["cadvisor-proxy-rs", "--identity=none"].map(OsString::from);
+            let given = parse(fixed.into_iter().chain(flags.iter().map(OsString::from))).unwrap();
+            crate::serve::check(&given).map_err(|error| format!("{error:#}"))
+        };
+        let rules = file("rules.yaml", "- {action: labeldrop, regex: x}\n");
+        let good = [
+            format!("--relabel-file={rules}"),
+            format!("--target.token-file={}", file("t", "abc")),
+        ];
+        assert_eq!(check(&good), Ok(()));
+        for (flag, named) in [
+            ("--relabel-file=/nonexistent/rules.yaml".to_owned(), "/nonexistent/rules.yaml"),
+            (format!("--relabel-file={}", file("wrong.yaml", "- {action: jump}\n")), "wrong.yaml"),
+            ("--target.token-file=/nonexistent/token".to_owned(), "/nonexistent/token"),
+            ("--target.pin-file=/nonexistent/kubelet.crt".to_owned(), "/nonexistent/kubelet.crt"),
+            ("--web.config.file=/nonexistent/web.yml".to_owned(), "/nonexistent/web.yml"),
+        ] {
+            let error = check(&[flag]).unwrap_err();
+            assert!(error.contains(named), "{named}: {error}");
+        }
     }
 }

@@ -21,8 +21,16 @@ static BODIES: Counter<1> = Counter::new(
     "Bodies that were passed on to their end, and that broke off.",
     ["result"],
 );
-static UP: Gauge<0> =
-    Gauge::new("cadvisor_proxy_upstream_up", "Whether upstream's last answer was whole.", []);
+static CONFLICTS: Counter<0> = Counter::new(
+    "cadvisor_proxy_merge_type_conflicts_total",
+    "Families that merged targets gave different types, and which therefore had none.",
+    [],
+);
+static UP: Gauge<0> = Gauge::new(
+    "cadvisor_proxy_upstream_up",
+    "Whether upstream's last answer was whole, of each target where several are merged.",
+    [],
+);
 static BYTES: Counter<1> = Counter::new(
     "cadvisor_proxy_bytes_total",
     "Bytes of metrics, unpacked, that came from upstream and that were made of them.",
@@ -73,6 +81,8 @@ pub struct Own {
     pub totals: Arc<Totals>,
     pub shared: Arc<Shared>,
     pub telemetry: Telemetry,
+    /// Several targets are merged.
+    pub merges: bool,
 }
 
 impl Own {
@@ -87,6 +97,9 @@ impl Own {
         let mut bodies = out.family(&BODIES);
         bodies.sample("complete", completed);
         bodies.sample("aborted", aborted);
+        if self.merges {
+            out.family(&CONFLICTS).sample((), totals.conflicts.load(Relaxed));
+        }
         // Before the first scrape nobody knows.
         let problem = totals.problem();
         let asked = completed > 0 || problem.is_some();

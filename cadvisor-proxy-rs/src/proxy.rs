@@ -1,6 +1,8 @@
 //! The metrics port: a scrape asks upstream, and gets what comes, rewritten while it comes.
 
+mod ask;
 mod gzip;
+mod merge;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -8,22 +10,22 @@ mod tests;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use clap::ValueEnum;
 use exporter_toolkit::Format;
 use exporter_toolkit::client::{Client, ClientError, Received};
-use exporter_toolkit::web::{Answer, Body, Landing, Refusal, Scrape, Source};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::{Instant, timeout_at};
+use exporter_toolkit::web::{Answer, Body, Landing, Refusal, Scrape, Source, StreamError};
+use http::header::CONTENT_TYPE;
+use http::{Response, StatusCode};
+use tokio::time::Instant;
 
 use crate::identity::Shared;
 use crate::options::BUILD;
 use crate::rewrite::{Counts, Workshop};
+pub use ask::Passes;
+use ask::{is_packed, said};
+pub use merge::{Merge, named};
 use stream::Rewritten;
-
-/// What of an error's text is shown.
-const REASON_BYTES: usize = 4096;
 
 /// What is asked for metrics.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -47,6 +49,8 @@ pub struct Totals {
     /// Bodies that broke off after their beginning had been passed on.
     pub(crate) aborted: AtomicU64,
     pub(crate) completed: AtomicU64,
+    /// Families whose type the merged targets did not agree on.
+    pub(crate) conflicts: AtomicU64,
     last: Mutex<Option<String>>,
 }
 
@@ -69,10 +73,18 @@ impl Totals {
     }
 }
 
+/// Whom a scrape asks.
+#[derive(Debug)]
+pub enum Upstream {
+    One(Client),
+    Several(Merge),
+}
+
 /// What answers on the metrics port.
 pub struct Proxy {
     pub kind: SourceKind,
-    pub client: Client,
+    pub upstream: Upstream,
+    pub passes: Passes,
     pub workshop: Arc<Workshop>,
     pub shared: Arc<Shared>,
     pub totals: Arc<Totals>,
@@ -82,37 +94,6 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// What is asked for on upstream's side.
-    fn path(&self, request: &Scrape) -> String {
-        let base = self.client.target().path();
-        match self.kind {
-            SourceKind::Kubelet => format!("{}{}", base.trim_end_matches('/'), request.path),
-            SourceKind::Cadvisor | SourceKind::Exporter => {
-                let mut path = if base == "/" { "/metrics".to_owned() } else { base.to_owned() };
-                for (name, value) in &request.query {
-                    let part = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-                    let mark = if path.contains('?') { '&' } else { '?' };
-                    path = format!("{path}{mark}{}={}", part(name), part(value));
-                }
-                path
-            }
-        }
-    }
-
-    fn headers(&self, request: &Scrape) -> HeaderMap {
-        let accept = match (self.kind, request.format) {
-            (SourceKind::Exporter, Format::OpenMetrics) => {
-                "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
-            }
-            _ => "text/plain;version=0.0.4",
-        };
-        // On one machine compressing costs more than carrying.
-        let local = self.client.target().is_local() || self.kind == SourceKind::Kubelet;
-        let encoding = if local { "identity" } else { "gzip" };
-        let pairs = [(ACCEPT, accept), (ACCEPT_ENCODING, encoding)];
-        pairs.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
-    }
-
     fn failed(&self, error: &ClientError) -> Refusal {
         let (count, status) = if error.is_late() {
             (&self.totals.late, StatusCode::GATEWAY_TIMEOUT)
@@ -124,20 +105,29 @@ impl Proxy {
     }
 
     fn refusal(&self, status: StatusCode, reason: String) -> Refusal {
-        if self.totals.problem().as_deref() != Some(reason.as_str()) {
-            tracing::warn!(reason, "upstream gave no metrics");
-        }
-        self.totals.set_problem(Some(reason.clone()));
+        self.note(&reason);
         Refusal::new(status, reason)
     }
 
+    /// Says what is wrong, once as long as it stays the same.
+    fn note(&self, reason: &str) {
+        if self.totals.problem().as_deref() != Some(reason) {
+            tracing::warn!(reason, "upstream gave no metrics");
+        }
+        self.totals.set_problem(Some(reason.to_owned()));
+    }
+
     /// What upstream said instead of metrics, and what helps.
-    async fn refused(&self, response: Response<Received>, deadline: Instant) -> Refusal {
+    async fn refused(
+        &self,
+        client: &Client,
+        response: Response<Received>,
+        deadline: Instant,
+    ) -> Refusal {
         self.totals.refused.fetch_add(1, Relaxed);
-        let status = response.status();
-        let text = timeout_at(deadline, beginning(response.into_body())).await.unwrap_or_default();
-        let target = self.client.target();
-        let mut reason = format!("{target} answered {status}: {}", text.trim());
+        let (target, status) = (client.target(), response.status());
+        let text = said(response.into_body(), deadline).await;
+        let mut reason = format!("{target} answered {status}: {text}");
         if self.kind == SourceKind::Kubelet {
             reason.push_str(match status {
                 StatusCode::UNAUTHORIZED => {
@@ -160,54 +150,60 @@ impl Proxy {
     }
 
     fn answer(&self, response: Response<Received>, request: &Scrape) -> Result<Answer, Refusal> {
-        let header =
-            |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let open =
-            header(CONTENT_TYPE).is_some_and(|t| t.starts_with("application/openmetrics-text"));
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let open = kind.is_some_and(|kind| kind.starts_with("application/openmetrics-text"));
         let format = if open { Format::OpenMetrics } else { Format::Text };
-        let packed = match header(CONTENT_ENCODING).map(str::trim) {
-            None | Some("" | "identity") => false,
-            Some("gzip" | "x-gzip") => true,
-            Some(other) => {
-                self.totals.failed.fetch_add(1, Relaxed);
-                let reason =
-                    format!("upstream sends the encoding {other:?}, which was not asked for");
-                return Err(self.refusal(StatusCode::BAD_GATEWAY, reason));
-            }
-        };
+        let packed = is_packed(response.headers()).map_err(|reason| {
+            self.totals.failed.fetch_add(1, Relaxed);
+            self.refusal(StatusCode::BAD_GATEWAY, reason)
+        })?;
         self.totals.answered.fetch_add(1, Relaxed);
-        let gzip = self.gzip && request.gzip;
-        let rewriter = self.workshop.rewriter();
-        let totals = Arc::clone(&self.totals);
-        let body = Rewritten::new(response.into_body(), rewriter, totals, self.body_limit)
-            .unpacking(packed)
-            .packing(gzip);
-        Ok(Answer::stream(format, Body::stream(body), gzip))
+        let body = self.rewritten(response.into_body()).unpacking(packed);
+        Ok(self.packed(format, body, request))
     }
-}
 
-/// The beginning of an error's text, without what a terminal would act on.
-async fn beginning(mut body: Received) -> String {
-    let mut text = Vec::new();
-    while let Some(Ok(chunk)) = body.chunk().await {
-        text.extend_from_slice(&chunk);
-        if text.len() >= REASON_BYTES {
-            text.truncate(REASON_BYTES);
-            break;
-        }
+    fn rewritten<B>(&self, body: B) -> Rewritten<B> {
+        let (rewriter, totals) = (self.workshop.rewriter(), Arc::clone(&self.totals));
+        Rewritten::new(body, rewriter, totals, self.body_limit)
     }
-    String::from_utf8_lossy(&text).replace(|c: char| c.is_control(), " ")
+
+    fn packed<B>(&self, format: Format, body: Rewritten<B>, request: &Scrape) -> Answer
+    where
+        Rewritten<B>: http_body::Body<Data = Bytes, Error = StreamError> + Send + 'static,
+    {
+        let gzip = self.gzip && request.gzip;
+        Answer::stream(format, Body::stream(body.packing(gzip)), gzip)
+    }
+
+    async fn one(&self, client: &Client, request: &Scrape) -> Result<Answer, Refusal> {
+        let deadline = Instant::from_std(request.deadline);
+        let (path, headers) = self.question(client, request, request.format);
+        let asked = client.get(&path, headers, deadline).await;
+        let response = asked.map_err(|error| self.failed(&error))?;
+        if response.status() == StatusCode::OK {
+            return self.answer(response, request);
+        }
+        Err(self.refused(client, response, deadline).await)
+    }
+
+    async fn several(&self, merge: &Merge, request: &Scrape) -> Result<Answer, Refusal> {
+        let merged = merge.gathered(self, request).await;
+        let (body, problem) =
+            merged.map_err(|refusal| self.refusal(refusal.status, refusal.reason))?;
+        if let Some(reason) = &problem {
+            self.note(reason);
+        }
+        let body = self.rewritten(body).despite(problem);
+        Ok(self.packed(Format::Text, body, request))
+    }
 }
 
 impl Source for Proxy {
     async fn scrape(&self, request: Scrape) -> Result<Answer, Refusal> {
-        let deadline = Instant::from_std(request.deadline);
-        let asked = self.client.get(&self.path(&request), self.headers(&request), deadline).await;
-        let response = asked.map_err(|error| self.failed(&error))?;
-        if response.status() == StatusCode::OK {
-            return self.answer(response, &request);
+        match &self.upstream {
+            Upstream::One(client) => self.one(client, &request).await,
+            Upstream::Several(merge) => self.several(merge, &request).await,
         }
-        Err(self.refused(response, deadline).await)
     }
 
     fn scrapes(&self, path: &str) -> bool {

@@ -2,40 +2,71 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use exporter_toolkit::client::{Client, ClientSettings, Target, TlsSettings};
 use exporter_toolkit::memory;
 use exporter_toolkit::shutdown::Control;
 use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Server, WebOptions};
+use tokio::task::JoinSet;
 
-use crate::identity::{self, Kubelet, pod_token};
+use crate::identity::{self, Kubelet, Shared, pod_token};
 use crate::options::{BUILD, OWN_PORT, Options, TargetOptions};
 use crate::own::Own;
-use crate::proxy::{Proxy, SourceKind, Totals};
+use crate::proxy::{Merge, Passes, Proxy, SourceKind, Totals, Upstream, named};
 use crate::rewrite::{Settings, Subject, Workshop};
 
 /// How the agent calls itself to others.
 const USER_AGENT: &str = concat!("cadvisor-proxy-rs/", env!("CARGO_PKG_VERSION"));
 
-/// Serves until the end is asked for.
-pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
+/// What is made of the options before a port is opened.
+struct Prepared {
+    settings: Settings,
+    upstream: Upstream,
+    shared: Arc<Shared>,
+    /// The sources of identity, which run until this is dropped.
+    sources: JoinSet<()>,
+}
+
+fn prepared(options: &Options) -> anyhow::Result<Prepared> {
     let subject = match options.target.source {
         SourceKind::Exporter => Subject::Own,
         SourceKind::Kubelet | SourceKind::Cadvisor => Subject::Cgroups,
     };
     let settings = Settings::new(&options.series, subject)?;
-    let client = client(&options.target)?;
+    let upstream = upstream(&options.target)?;
+    let served = match &upstream {
+        Upstream::One(client) if options.target.source == SourceKind::Kubelet => {
+            Some(Kubelet::of(client.clone()))
+        }
+        _ => None,
+    };
+    let (shared, sources) = identity::start(&options.identity, USER_AGENT, served)?;
+    Ok(Prepared { settings, upstream, shared, sources })
+}
+
+/// Reads all that the start reads, and serves nothing. Must be called inside a tokio runtime.
+pub fn check(options: &Options) -> anyhow::Result<()> {
+    drop(prepared(options)?);
+    Ok(Server::check(&options.web)?)
+}
+
+/// Serves until the end is asked for.
+pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
+    let Prepared { settings, upstream, shared, sources } = prepared(&options)?;
     let metrics = Server::bind(options.web.clone(), ":4194")?;
     let addresses = vec![options.telemetry_address.clone()];
     let own_web = WebOptions { listen_addresses: addresses, systemd_socket: false, ..options.web };
     let own = Server::bind(own_web, &format!(":{OWN_PORT}"))?;
-    let kubelet = options.target.source == SourceKind::Kubelet;
-    let served = kubelet.then(|| Kubelet::of(client.clone()));
-    let (shared, sources) = identity::start(&options.identity, USER_AGENT, served)?;
     let totals = Arc::<Totals>::default();
+    let merges = matches!(upstream, Upstream::Several(_));
     let proxy = Proxy {
         kind: options.target.source,
-        client,
+        upstream,
+        passes: Passes {
+            query: options.target.pass_query,
+            authorization: options.target.pass_authorization,
+        },
         workshop: Arc::new(Workshop::new(settings, Arc::clone(&shared))),
         shared: Arc::clone(&shared),
         totals: Arc::clone(&totals),
@@ -43,7 +74,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
         body_limit: options.target.body_limit,
     };
     let telemetry = Telemetry::new(BUILD).with_http(metrics.stats());
-    let own_source = Own { totals, shared, telemetry };
+    let own_source = Own { totals, shared, telemetry, merges };
     memory::give_back();
     let end = || {
         let shutdown = control.shutdown();
@@ -57,17 +88,41 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The client of what is asked; it connects when it is first asked for something.
-fn client(options: &TargetOptions) -> anyhow::Result<Client> {
-    let address = match (&options.target, options.source) {
-        (Some(address), _) => address.as_str(),
-        (None, SourceKind::Kubelet) => "https://127.0.0.1:10250",
-        (None, SourceKind::Cadvisor) => "http://127.0.0.1:8080",
-        (None, SourceKind::Exporter) => {
-            anyhow::bail!("--source=exporter needs --target, the exporter's address")
-        }
+/// Whom the targets name: the source's usual address where there is none, several only beside an app.
+fn upstream(options: &TargetOptions) -> anyhow::Result<Upstream> {
+    let usual = match options.source {
+        SourceKind::Kubelet => Some("https://127.0.0.1:10250"),
+        SourceKind::Cadvisor => Some("http://127.0.0.1:8080"),
+        SourceKind::Exporter => None,
     };
-    let target: Target = address.parse()?;
+    let given = options.targets.iter().map(|text| named(text));
+    let mut targets: Vec<(Option<&str>, Target)> = given.collect::<Result<_, _>>()?;
+    if targets.is_empty() {
+        let usual = usual.context("--source=exporter needs --target, the exporter's address")?;
+        targets.push((None, usual.parse()?));
+    }
+    if let [(None, target)] = targets.as_slice() {
+        return Ok(Upstream::One(client(options, target.clone())?));
+    }
+    anyhow::ensure!(
+        options.source == SourceKind::Exporter,
+        "--target: several, or one with a name, go with --source=exporter alone"
+    );
+    let mut clients: Vec<(String, Client)> = Vec::new();
+    for (name, target) in targets {
+        let name = name.map_or_else(|| target.endpoint(), str::to_owned);
+        anyhow::ensure!(!name.is_empty(), "--target: a name stands before the '=': NAME=URL");
+        anyhow::ensure!(
+            !clients.iter().any(|(known, _)| *known == name),
+            "--target: two are called {name}: give them names, --target=NAME=URL"
+        );
+        clients.push((name, client(options, target)?));
+    }
+    Ok(Upstream::Several(Merge::new(clients, usize::try_from(options.merge_limit)?)))
+}
+
+/// It connects when it is first asked for something.
+fn client(options: &TargetOptions, target: Target) -> anyhow::Result<Client> {
     let kubelet = options.source == SourceKind::Kubelet;
     let of_pod = || kubelet.then(|| pod_token(&target)).flatten();
     let token_file = options.token_file.clone().or_else(of_pod);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use exporter_toolkit::web::Server;
 use tokio::time::{Instant, sleep};
 
 use crate::catalog::{Catalog, Published};
@@ -13,10 +14,11 @@ use crate::consul::apply::{apply, make_node};
 use crate::consul::client::Consul;
 use crate::consul::mirror::{Change, Mirror, Plan};
 use crate::group::{Assignment, Grouping};
-use crate::options::Options;
+use crate::options::{Options, OptionsError};
 use crate::row::Identity;
 use crate::serve::{restored, start, states};
 use crate::sink::text::{self, Form};
+use crate::source::kubernetes::rbac;
 use crate::target::Subscription;
 
 /// Sources are waited for so long.
@@ -172,6 +174,31 @@ pub async fn check(options: &Options) -> anyhow::Result<()> {
         ensure!(again.node, "node {} is written and cannot be read back: node read", consul.node);
     }
     writeln!(out, "ok: node {} can be read, {} rows of ours", consul.node, mirror.rows.len())?;
+    Ok(())
+}
+
+/// Reads all that the start reads, and starts nothing.
+pub fn check_config(options: &Options) -> anyhow::Result<()> {
+    options.identity()?;
+    options.grouping()?;
+    options.guard()?;
+    options.consul()?;
+    options.files()?;
+    ensure!(!options.modes.is_empty(), OptionsError::NoSource);
+    for mode in &options.modes {
+        // A source runs only while it is polled.
+        drop(options.sources.start(*mode)?);
+    }
+    Server::check(&options.web)?;
+    writeln!(stdout(), "consul-registrar: the configuration is good")?;
+    Ok(())
+}
+
+/// Prints the rights in a cluster that the rules need, as YAML for kubectl.
+pub fn rights(options: &Options) -> anyhow::Result<()> {
+    let rules = options.sources.kubernetes.load_rules()?;
+    let manifest = rbac::manifest(&rules, "consul-registrar", "monitoring");
+    stdout().write_all(manifest.as_bytes())?;
     Ok(())
 }
 

@@ -16,7 +16,8 @@ Puts every target of a cluster into Consul, file_sd and http_sd, so that Prometh
 
 Commands: self, kubernetes, docker, static or run (with --source) keep the sinks as the sources are; plan shows what would
 change, targets what is shown, check whether Consul can be used, rebalance gives new groups and
-purge deletes the rows of --owner (both only show them with --dry-run); healthcheck asks the agent that runs; version.";
+purge deletes the rows of --owner (both only show them with --dry-run); rbac prints the rights in a cluster that --rules
+need; healthcheck asks the agent that runs; version.";
 
 fn main() -> ExitCode {
     memory::share_one_heap();
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         return health::check("consul-registrar", PREFIX, PORT, args);
     }
     let mode = Mode::from_str(&word, false).ok();
-    let commands = ["run", "plan", "targets", "check", "rebalance", "purge", "version"];
+    let commands = ["run", "plan", "targets", "check", "rebalance", "purge", "rbac", "version"];
     if mode.is_some() || commands.contains(&word.as_str()) {
         args.remove(1);
     }
@@ -49,6 +50,8 @@ fn run(word: &str, options: Options) -> anyhow::Result<()> {
     let dry = options.rows.dry_run;
     runtime.block_on(async {
         match word {
+            _ if options.check_config => commands::check_config(&options),
+            "rbac" => commands::rights(&options),
             "plan" => commands::plan(&options, false).await,
             "targets" => commands::targets(&options).await,
             "check" => commands::check(&options).await,

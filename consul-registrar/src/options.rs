@@ -45,6 +45,9 @@ pub struct Options {
     pub web: WebOptions,
     #[command(flatten)]
     pub log: LogOptions,
+    /// Check the command line, the environment and every file that they name, and start nothing.
+    #[arg(long = "check-config", help_heading = "Configuration")]
+    pub check_config: bool,
 }
 
 /// What is the same on all rows.
@@ -326,6 +329,7 @@ mod tests {
     use clap::Command;
 
     use super::*;
+    use crate::source::kubernetes::SHIPPED;
 
     fn parsed(args: &[&str]) -> Options {
         let args = ["consul-registrar"].iter().chain(args).map(OsString::from);
@@ -347,6 +351,42 @@ mod tests {
         let host = parsed(&["--source=self", "--cluster-name=c", "--node-name=h"]);
         assert_eq!(host.node(), "registrar.c.h");
         assert_eq!(host.grouping().unwrap(), Grouping::Hash { groups: 16 });
+    }
+
+    #[tokio::test]
+    async fn a_check_reads_every_file_that_the_start_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (rules, token) = (file("rules.yaml", SHIPPED), file("token", "abc\n"));
+        let (wrong, empty) = (file("wrong.yaml", "rules: 7\n"), file("empty", ""));
+        let check = |rules: &str, token: &str, more: &[&str]| {
+            let given = [format!("--rules={rules}"), format!("--token-file={token}")];
+            let mut args =
+                vec!["--source=kubernetes", "--cluster-name=c", "--consul=http://127.0.0.1:1"];
+            args.extend(given.iter().map(String::as_str));
+            args.extend(more);
+            crate::commands::check_config(&parsed(&args)).map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(check(&rules, &token, &[]), Ok(()));
+        for (rules, token, more, named) in [
+            ("/nonexistent/rules.yaml", &*token, None, "/nonexistent/rules.yaml"),
+            (&*wrong, &*token, None, "wrong.yaml"),
+            (&*rules, "/nonexistent/token", None, "/nonexistent/token"),
+            (&*rules, &*empty, None, "no token"),
+            (
+                &*rules,
+                &*token,
+                Some("--web.config.file=/nonexistent/web.yml"),
+                "/nonexistent/web.yml",
+            ),
+        ] {
+            let error = check(rules, token, more.as_slice()).unwrap_err();
+            assert!(error.contains(named), "{named}: {error}");
+        }
     }
 
     #[test]

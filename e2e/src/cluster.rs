@@ -239,6 +239,22 @@ impl Cluster {
         Space { cluster: self, name }
     }
 
+    /// Waits until no namespace of another test is on its way out, so that nothing goes that this test did not delete.
+    pub fn rest(&self) {
+        let leaving = || -> Result<()> {
+            let list = self.get("/api/v1/namespaces")?;
+            let mut spaces = list["items"].as_array().into_iter().flatten();
+            let leaving = spaces.find(|space| space["status"]["phase"] == "Terminating");
+            ensure!(
+                leaving.is_none(),
+                "on its way out: {}",
+                leaving.unwrap_or(&Value::Null)["metadata"]["name"]
+            );
+            Ok(())
+        };
+        wait_until("the end of other namespaces", Duration::from_mins(4), leaving).unwrap();
+    }
+
     /// Makes a namespace that pods can be made in: where there are controllers, they give it an account first, and they
     /// take their time after their API server was away.
     fn begin(&self, name: &str) {

@@ -63,6 +63,11 @@ impl Storage {
         self.folder.path()
     }
 
+    /// What it has said since its start.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
     pub fn get(&self, path: &str) -> Result<Value> {
         let request = Request::new(agent::local(self.port), path);
         let response = request.send().with_context(|| format!("log:\n{}", self.server.log()))?;

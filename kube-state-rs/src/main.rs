@@ -10,7 +10,7 @@ use kube_state_rs::filter::{self, Filters};
 use kube_state_rs::options::{self, BUILD, ObjectOptions, Options, PREFIX};
 use kube_state_rs::render::{RenderOptions, render};
 use kube_state_rs::resource::{AnyResource, RESOURCES, find};
-use kube_state_rs::serve::serve;
+use kube_state_rs::serve::{check, serve};
 use kube_state_rs::{settings, tables};
 
 fn main() -> ExitCode {
@@ -44,6 +44,10 @@ fn run(args: Vec<OsString>) -> ExitCode {
     if let Err(error) = log::start(&given.log, "kube-state-rs") {
         eprintln!("kube-state-rs: {error}");
         return ExitCode::FAILURE;
+    }
+    if given.check_config {
+        let good = "kube-state-rs: the configuration is good";
+        return finish(check(&given).and_then(|()| Ok(writeln!(stdout(), "{good}")?)));
     }
     match follow(given) {
         Ok(()) => ExitCode::SUCCESS,

@@ -42,6 +42,10 @@ pub struct Options {
     #[command(flatten)]
     pub log: LogOptions,
 
+    /// Check the command line, the environment and the files of --config, --custom-resource-state-config-file and
+    /// --web.config.file, and start nothing.
+    #[arg(long = "check-config", help_heading = "Configuration")]
+    pub check_config: bool,
     /// File in the peer's format (YAML) whose values replace those of the flags. It is read again when it changes.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

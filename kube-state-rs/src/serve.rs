@@ -17,6 +17,12 @@ use crate::options::{BUILD, Options};
 use crate::own::Own;
 use crate::reading::{Files, read};
 
+/// Reads what the start reads before it connects, and starts nothing.
+pub fn check(given: &Options) -> anyhow::Result<()> {
+    let (options, _) = read(given, &Configured::default())?;
+    Ok(Server::check(&options.web)?)
+}
+
 /// Runs until the end is asked for.
 pub async fn serve(given: Options, control: &Control) -> anyhow::Result<()> {
     let configured = Arc::<Configured>::default();

@@ -3,6 +3,7 @@
 mod kube;
 mod machine;
 mod node;
+mod proxy;
 mod registrar;
 pub(crate) mod usage;
 
@@ -17,6 +18,8 @@ pub(crate) enum Agent {
     Kube(kube::Options),
     /// consul-registrar on a Consul of its own, beside registering one by one
     Registrar(registrar::Options),
+    /// cadvisor-proxy-rs and vmagent with the same rules on generated bodies
+    Proxy(proxy::Options),
 }
 
 pub(crate) fn run(agent: &Agent) -> Result<()> {
@@ -24,5 +27,6 @@ pub(crate) fn run(agent: &Agent) -> Result<()> {
         Agent::Node(options) => node::run(options),
         Agent::Kube(options) => kube::run(options),
         Agent::Registrar(options) => registrar::run(options),
+        Agent::Proxy(options) => proxy::run(options),
     }
 }

@@ -81,7 +81,7 @@ impl Shared {
         (&self.told[(hash >> 1) as usize % WAITING], hash)
     }
 
-    pub(super) fn store(&self, directory: Directory) {
+    pub(crate) fn store(&self, directory: Directory) {
         self.directory.store(Arc::new(directory));
     }
 

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use exporter_toolkit::client::Received;
 use exporter_toolkit::web::StreamError;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -21,8 +20,8 @@ use crate::rewrite::Rewriter;
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Upstream's body while it is passed on. An error ends it, and with it the client's connection.
-pub(super) struct Rewritten {
-    upstream: Received,
+pub(super) struct Rewritten<B> {
+    upstream: B,
     rewriter: Rewriter,
     totals: Arc<Totals>,
     left: u64,
@@ -31,15 +30,12 @@ pub(super) struct Rewritten {
     packing: Option<GzEncoder<Vec<u8>>>,
     out: Vec<u8>,
     done: bool,
+    /// What is wrong all the same.
+    problem: Option<String>,
 }
 
-impl Rewritten {
-    pub(super) fn new(
-        upstream: Received,
-        rewriter: Rewriter,
-        totals: Arc<Totals>,
-        limit: u64,
-    ) -> Self {
+impl<B> Rewritten<B> {
+    pub(super) fn new(upstream: B, rewriter: Rewriter, totals: Arc<Totals>, limit: u64) -> Self {
         Self {
             upstream,
             rewriter,
@@ -50,6 +46,7 @@ impl Rewritten {
             packing: None,
             out: Vec::new(),
             done: false,
+            problem: None,
         }
     }
 
@@ -60,6 +57,12 @@ impl Rewritten {
 
     pub(super) fn packing(mut self, gzip: bool) -> Self {
         self.packing = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        self
+    }
+
+    /// What is wrong with upstream though all of this body comes.
+    pub(super) fn despite(mut self, problem: Option<String>) -> Self {
+        self.problem = problem;
         self
     }
 
@@ -98,12 +101,17 @@ impl Rewritten {
             return Err("upstream's gzip breaks off".into());
         }
         self.rewriter.finish(&mut self.out);
+        let counts = self.rewriter.counts();
+        // A page for people is no exposition without samples: the target would be up.
+        if counts.series == 0 && counts.malformed + counts.too_long > 0 {
+            return Err("upstream's body holds no metrics".into());
+        }
         self.pack()?;
         if let Some(packing) = self.packing.take() {
             self.out.append(&mut packing.finish()?);
         }
         self.totals.completed.fetch_add(1, Relaxed);
-        self.totals.set_problem(None);
+        self.totals.set_problem(self.problem.take());
         Ok(())
     }
 
@@ -114,7 +122,12 @@ impl Rewritten {
         tracing::warn!(%error, "body broken off: the client's connection is aborted");
         Poll::Ready(Some(Err(error)))
     }
+}
 
+impl<B> Rewritten<B>
+where
+    B: Body<Data = Bytes, Error: Into<StreamError>> + Unpin,
+{
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
         Poll::Ready(match ready!(Pin::new(&mut self.upstream).poll_frame(cx)) {
             Some(Ok(frame)) => {
@@ -127,21 +140,24 @@ impl Rewritten {
     }
 }
 
-impl Drop for Rewritten {
+impl<B> Drop for Rewritten<B> {
     fn drop(&mut self) {
         self.totals.add(&self.rewriter.counts());
     }
 }
 
-impl Body for Rewritten {
+impl<B> Body for Rewritten<B>
+where
+    B: Body<Data = Bytes, Error: Into<StreamError>> + Unpin,
+{
     type Data = Bytes;
     type Error = StreamError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
-        let this = &mut *self;
+        let this = self.get_mut();
         loop {
             if !this.out.is_empty()
                 && (this.done || this.input.is_empty() || this.out.len() >= PIECE_BYTES)

@@ -1,5 +1,8 @@
 //! Against upstreams on this machine that do what they should not.
 
+mod merged;
+mod passed;
+
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -43,8 +46,23 @@ async fn upstream(pieces: Vec<Vec<u8>>, pause: Duration) -> String {
     format!("http://{address}/metrics")
 }
 
-/// A proxy in front of it, with its counts.
+fn client(target: &str) -> Client {
+    Client::new(target.parse().unwrap(), ClientSettings::default()).unwrap()
+}
+
+/// A proxy in front of one target, with its counts.
 fn proxy(target: &str, kind: SourceKind, limit: u64) -> (std::net::SocketAddr, Arc<Totals>) {
+    before(Upstream::One(client(target)), kind, limit, ALL)
+}
+
+const ALL: Passes = Passes { query: true, authorization: true };
+
+fn before(
+    upstream: Upstream,
+    kind: SourceKind,
+    limit: u64,
+    passes: Passes,
+) -> (std::net::SocketAddr, Arc<Totals>) {
     let args = ["proxy", "--web.listen-address=127.0.0.1:0"];
     let command = <Command as clap::Parser>::parse_from(args);
     let server = Server::bind(command.web, ":0").unwrap();
@@ -56,7 +74,8 @@ fn proxy(target: &str, kind: SourceKind, limit: u64) -> (std::net::SocketAddr, A
     let totals = Arc::<Totals>::default();
     let source = Proxy {
         kind,
-        client: Client::new(target.parse().unwrap(), ClientSettings::default()).unwrap(),
+        upstream,
+        passes,
         workshop: Arc::new(Workshop::new(settings, Arc::clone(&shared))),
         shared,
         totals: Arc::clone(&totals),

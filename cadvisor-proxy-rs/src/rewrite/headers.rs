@@ -1,28 +1,45 @@
 //! HELP, TYPE and UNIT, held back until a sample of their family passes.
 
-/// Header lines of one family at most: its help, its type, its unit.
-const LIMIT: usize = 4;
+use exporter_toolkit::line::{Header, Keyword};
 
-/// The family that is being read.
+/// The family that is being read, and the one whose headers were written last: none of them goes out twice.
 #[derive(Debug, Default)]
 pub(crate) struct Headers {
     family: Vec<u8>,
     waiting: Vec<u8>,
-    lines: usize,
+    /// A bit for each keyword that came.
+    held: u8,
+    last: Vec<u8>,
+    written: u8,
 }
 
 impl Headers {
-    /// A header line, with its family.
-    pub(crate) fn hold(&mut self, family: &[u8], line: &[u8]) {
-        if self.family != family || self.lines >= LIMIT {
-            self.family.clear();
-            self.family.extend_from_slice(family);
-            self.waiting.clear();
-            self.lines = 0;
+    /// A header line, and what it says; of several that say the same the first counts.
+    pub(crate) fn hold(&mut self, header: Header<'_>, line: &[u8]) {
+        let bit = match header.keyword {
+            Keyword::Help => 1,
+            Keyword::Type => 2,
+            Keyword::Unit => 4,
+        };
+        if self.last == header.family && self.written & bit != 0 {
+            return;
         }
-        self.lines += 1;
-        self.waiting.extend_from_slice(line);
-        self.waiting.push(b'\n');
+        if self.family != header.family {
+            self.family.clear();
+            self.family.extend_from_slice(header.family);
+            self.waiting.clear();
+            self.held = 0;
+        }
+        if self.held & bit == 0 {
+            self.held |= bit;
+            self.waiting.extend_from_slice(line);
+            self.waiting.push(b'\n');
+        }
+    }
+
+    /// Whether some have not been written.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Before a sample is written: its family's headers, where it is the first.
@@ -30,6 +47,11 @@ impl Headers {
         if !self.waiting.is_empty() && belongs(sample, &self.family) {
             out.extend_from_slice(&self.waiting);
             self.waiting.clear();
+            if self.last != self.family {
+                self.last.clone_from(&self.family);
+                self.written = 0;
+            }
+            self.written |= self.held;
         }
     }
 }

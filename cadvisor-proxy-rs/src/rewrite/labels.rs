@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::options::Conflict;
+use super::options::{Conflict, Settings, Subject};
 use super::scan::Label;
-use super::whose::{Known, Pair};
+use super::whose::Known;
 
 /// A series' labels while they change. Those behind `original` are new; `changed` says that one before it is another.
 #[derive(Debug)]
@@ -12,12 +12,42 @@ pub(crate) struct Set<'a> {
     pub(crate) labels: Vec<Label<'a>>,
     pub(crate) original: usize,
     pub(crate) changed: bool,
+    /// The pod's name as the body has it, where nobody knows the pod yet.
+    told: Option<Cow<'a, [u8]>>,
 }
 
 impl<'a> Set<'a> {
     pub(crate) fn new(labels: Vec<Label<'a>>) -> Self {
         let original = labels.len();
-        Self { labels, original, changed: false }
+        Self { labels, original, changed: false, told: None }
+    }
+
+    /// What stands before all else: lost labels are filled in, and those of both ages are there; answers whether some
+    /// were lost.
+    pub(crate) fn restore(&mut self, known: Option<&'a Known>, settings: &Settings) -> bool {
+        if known.is_some_and(|known| !known.named) && settings.subject != Subject::Own {
+            let pod = self.position(b"pod").and_then(|at| self.labels.get(at));
+            self.told = pod.filter(|pod| !pod.value.is_empty()).map(|pod| pod.value.clone());
+        }
+        let repaired = known.is_some_and(|known| known.found && self.repair(known));
+        if settings.old_labels {
+            self.alias();
+        }
+        repaired
+    }
+
+    /// Adds what is known; answers whether something is.
+    pub(crate) fn complete(&mut self, known: Option<&'a Known>, settings: &Settings) -> bool {
+        let added = known.map_or(&[][..], |known| known.added.as_slice());
+        for (name, value) in added {
+            self.add(name, Cow::Borrowed(value), settings.conflict);
+        }
+        let told = self.told.take();
+        let labelled = !added.is_empty() || told.is_some();
+        if let Some(pod) = told {
+            self.add(b"pod_name", pod, settings.conflict);
+        }
+        labelled
     }
 
     /// The value of a label, empty where there is none.
@@ -30,7 +60,7 @@ impl<'a> Set<'a> {
     }
 
     /// Fills in what the runtime lost: labels that are there without a value.
-    pub(crate) fn repair(&mut self, known: &'a Known) -> bool {
+    fn repair(&mut self, known: &'a Known) -> bool {
         let before = self.changed;
         self.changed = false;
         let lost = self.value(b"pod").is_empty();
@@ -57,7 +87,7 @@ impl<'a> Set<'a> {
     }
 
     /// The names that kubelets up to 1.15 had, and those since.
-    pub(crate) fn alias(&mut self) {
+    fn alias(&mut self) {
         for (old, new) in [("pod_name", "pod"), ("container_name", "container")] {
             self.copy(old.as_bytes(), new.as_bytes());
             self.copy(new.as_bytes(), old.as_bytes());
@@ -83,16 +113,10 @@ impl<'a> Set<'a> {
         }
     }
 
-    pub(crate) fn add(&mut self, pairs: &'a [Pair], conflict: Conflict) {
-        for (name, value) in pairs {
-            self.add_one(name, value, conflict);
-        }
-    }
-
     /// An empty value is no label, and the same value no conflict.
-    fn add_one(&mut self, name: &'a [u8], value: &'a [u8], conflict: Conflict) {
+    fn add(&mut self, name: &'a [u8], value: Cow<'a, [u8]>, conflict: Conflict) {
         let there = self.value(name);
-        if there == value {
+        if there == &*value {
             return;
         }
         if !there.is_empty() {
@@ -102,7 +126,7 @@ impl<'a> Set<'a> {
                 Conflict::Rename => self.rename(name),
             }
         }
-        self.set(name, Cow::Borrowed(value));
+        self.set(name, value);
     }
 
     /// As Prometheus renames what a target has already, as often as that takes.

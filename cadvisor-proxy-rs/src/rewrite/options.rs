@@ -102,6 +102,8 @@ pub enum SettingsError {
 pub struct Settings {
     pub(crate) subject: Subject,
     pub(crate) drops: Vec<Compiled>,
+    /// Those of them that look at labels which are not of a block, a bit each.
+    pub(crate) looking_at_others: u64,
     pub(crate) keep: Option<Regex>,
     pub(crate) rules: Rules,
     noise: Vec<Noise>,
@@ -113,14 +115,16 @@ pub struct Settings {
 
 impl Settings {
     pub fn new(options: &RewriteOptions, subject: Subject) -> Result<Self, SettingsError> {
-        let (drops, keep) = options.profile.compiled()?;
+        let (drops, keep) = options.profile.compiled(subject)?;
         let rules = options.relabel_file.as_deref().map(rules::read).transpose()?;
         let mut noise = options.drop.clone();
         if options.profile == Profile::Noise {
             noise.extend([Noise::Slices, Noise::HostNetwork]);
         }
+        let looking = drops.iter().enumerate().filter(|(_, rule)| rule.looks_at_others());
         Ok(Self {
             subject,
+            looking_at_others: looking.fold(0, |bits, (at, _)| bits | 1 << (at % 64)),
             drops,
             keep,
             rules: rules.unwrap_or_default(),
@@ -130,6 +134,17 @@ impl Settings {
             old_labels: options.old_labels,
             timestamps: options.timestamps,
         })
+    }
+
+    /// Whether one of the profile's rules drops a series, of those whose bits are set.
+    pub(crate) fn any_drops(&self, mut rules: u64, drops: impl Fn(&Compiled) -> bool) -> bool {
+        while rules != 0 {
+            if self.drops.get(rules.trailing_zeros() as usize).is_some_and(&drops) {
+                return true;
+            }
+            rules &= rules - 1;
+        }
+        false
     }
 
     pub(crate) fn drops(&self, noise: Noise) -> bool {

@@ -2,6 +2,9 @@
 
 use regex::bytes::Regex;
 
+use super::blocks::is_of_block;
+use super::options::Subject;
+
 /// A named set of rules.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
 pub enum Profile {
@@ -41,7 +44,10 @@ pub(crate) struct Drop {
 #[derive(Debug)]
 pub(crate) struct Compiled {
     name: Regex,
+    /// Those of a block's labels stand first.
     pub(crate) tests: Vec<(&'static [u8], Check)>,
+    /// How many these are.
+    of_block: usize,
 }
 
 #[derive(Debug)]
@@ -120,7 +126,10 @@ const K8S_MONITORING: &[Drop] = &[
 
 impl Profile {
     /// The rules, and the names that are kept where not all are.
-    pub(crate) fn compiled(self) -> Result<(Vec<Compiled>, Option<Regex>), regex::Error> {
+    pub(crate) fn compiled(
+        self,
+        subject: Subject,
+    ) -> Result<(Vec<Compiled>, Option<Regex>), regex::Error> {
         let (drops, keep): (&[Drop], _) = match self {
             Self::None => (&[], None),
             Self::Noise => (NOISE, None),
@@ -129,12 +138,12 @@ impl Profile {
             Self::Minimal => (MINIMAL, Some(DASHBOARDS)),
             Self::K8sMonitoring => (K8S_MONITORING, Some(DASHBOARDS)),
         };
-        let drops = drops.iter().map(compile).collect::<Result<_, _>>()?;
+        let drops = drops.iter().map(|rule| compile(rule, subject)).collect::<Result<_, _>>()?;
         Ok((drops, keep.map(anchored).transpose()?))
     }
 }
 
-fn compile(rule: &Drop) -> Result<Compiled, regex::Error> {
+fn compile(rule: &Drop, subject: Subject) -> Result<Compiled, regex::Error> {
     let check = |test: &Test| {
         Ok(match test {
             Test::Empty => Check::Empty,
@@ -145,7 +154,10 @@ fn compile(rule: &Drop) -> Result<Compiled, regex::Error> {
         })
     };
     let tests = rule.tests.iter().map(|(label, test)| Ok((label.as_bytes(), check(test)?)));
-    Ok(Compiled { name: anchored(rule.name)?, tests: tests.collect::<Result<_, _>>()? })
+    let mut tests: Vec<(&[u8], Check)> = tests.collect::<Result<_, _>>()?;
+    tests.sort_by_key(|(label, _)| !is_of_block(label, subject));
+    let of_block = tests.iter().filter(|(label, _)| is_of_block(label, subject)).count();
+    Ok(Compiled { name: anchored(rule.name)?, tests, of_block })
 }
 
 /// Prometheus' expressions hold for the whole text, and their dot for a newline.
@@ -161,6 +173,20 @@ impl Compiled {
     /// Whether all tests pass; `value` looks up a label.
     pub(crate) fn holds<'a>(&self, value: impl Fn(&[u8]) -> &'a [u8]) -> bool {
         self.tests.iter().all(|(label, check)| check.passes(value(label)))
+    }
+
+    /// Whether those tests pass that look at a block's labels.
+    pub(crate) fn holds_for_block<'a>(&self, value: impl Fn(&[u8]) -> &'a [u8]) -> bool {
+        self.tests.iter().take(self.of_block).all(|(label, check)| check.passes(value(label)))
+    }
+
+    /// Whether those tests pass that look at other labels.
+    pub(crate) fn holds_for_others<'a>(&self, value: impl Fn(&[u8]) -> &'a [u8]) -> bool {
+        self.tests.iter().skip(self.of_block).all(|(label, check)| check.passes(value(label)))
+    }
+
+    pub(crate) fn looks_at_others(&self) -> bool {
+        self.of_block < self.tests.len()
     }
 }
 

@@ -5,6 +5,7 @@ mod md5;
 
 use std::borrow::Cow;
 
+use exporter_toolkit::labels::escape;
 use exporter_toolkit::line::unescape;
 use regex::bytes::Regex;
 
@@ -32,13 +33,23 @@ pub(crate) enum Action {
     Drop,
     KeepEqual(Vec<u8>),
     DropEqual(Vec<u8>),
-    Replace { target: Vec<u8>, replacement: Vec<u8> },
-    HashMod { target: Vec<u8>, modulus: u64 },
+    Replace {
+        target: Vec<u8>,
+        replacement: Vec<u8>,
+    },
+    /// `Replace` with what it does when nothing else is said: all of the sources.
+    Copy(Vec<u8>),
+    HashMod {
+        target: Vec<u8>,
+        modulus: u64,
+    },
     Lowercase(Vec<u8>),
     Uppercase(Vec<u8>),
     LabelDrop,
     LabelKeep,
-    LabelMap { replacement: Vec<u8> },
+    LabelMap {
+        replacement: Vec<u8>,
+    },
 }
 
 /// The label that stands for the metric's name.
@@ -48,33 +59,63 @@ pub(crate) const NAME: &[u8] = b"__name__";
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ByName {
     Drop,
-    /// All rules are about the name, and let it pass.
-    Keep,
-    /// Labels must be looked at.
-    Labels,
+    /// It passes, and these rules look at labels, a bit each; the last bit stands for all that come behind, too.
+    Left(u64),
+}
+
+/// The bit of a rule.
+fn bit(number: usize) -> u64 {
+    1 << number.min(63)
 }
 
 impl Rules {
-    /// As far as the rules up to the first that needs more than the name.
+    /// As far as no rule gives another name: whoever drops a series, it is gone.
     pub(crate) fn by_name(&self, name: &[u8]) -> ByName {
-        for rule in &self.0 {
+        let (mut left, mut certain) = (0, true);
+        for (number, rule) in self.0.iter().enumerate() {
             let only_name = matches!(rule.sources.as_slice(), [source] if source == NAME);
-            match (&rule.action, rule.regex.is_match(name)) {
-                (Action::Keep, false) | (Action::Drop, true) if only_name => return ByName::Drop,
-                (Action::Keep | Action::Drop, _) if only_name => {}
-                _ => return ByName::Labels,
+            match &rule.action {
+                Action::Keep | Action::Drop if certain && only_name => {
+                    if rule.regex.is_match(name) != matches!(rule.action, Action::Keep) {
+                        return ByName::Drop;
+                    }
+                }
+                _ => left |= bit(number),
             }
+            certain &= !rule.may_rename();
         }
-        ByName::Keep
+        ByName::Left(left)
     }
 
-    /// Changes `labels`, the first of which is the name; false where the series is dropped.
-    pub(crate) fn apply(&self, labels: &mut Vec<Label<'_>>, joined: &mut Vec<u8>) -> bool {
-        self.0.iter().all(|rule| rule.apply(labels, joined))
+    /// Changes `labels`, the first of which is the name, by the rules that are `left`; false where the series is dropped.
+    pub(crate) fn apply(
+        &self,
+        left: u64,
+        labels: &mut Vec<Label<'_>>,
+        joined: &mut Vec<u8>,
+    ) -> bool {
+        let mut rules = self.0.iter().enumerate().filter(|(number, _)| left & bit(*number) != 0);
+        rules.all(|(_, rule)| rule.apply(labels, joined))
     }
 }
 
 impl Rule {
+    /// Whether the series may have another name behind it, or none.
+    fn may_rename(&self) -> bool {
+        let may_be_name = |target: &[u8]| target == NAME || target.contains(&b'$');
+        match &self.action {
+            Action::Keep | Action::Drop | Action::KeepEqual(_) | Action::DropEqual(_) => false,
+            Action::Copy(target)
+            | Action::Replace { target, .. }
+            | Action::HashMod { target, .. }
+            | Action::Lowercase(target)
+            | Action::Uppercase(target)
+            | Action::LabelMap { replacement: target } => may_be_name(target),
+            Action::LabelDrop => self.regex.is_match(NAME),
+            Action::LabelKeep => !self.regex.is_match(NAME),
+        }
+    }
+
     fn apply(&self, labels: &mut Vec<Label<'_>>, joined: &mut Vec<u8>) -> bool {
         joined.clear();
         for (at, source) in self.sources.iter().enumerate() {
@@ -91,6 +132,7 @@ impl Rule {
             Action::Replace { target, replacement } => {
                 self.replace(labels, joined, target, replacement);
             }
+            Action::Copy(target) => set(labels, target, joined),
             Action::HashMod { target, modulus } => {
                 let number = md5::tail(joined) % modulus;
                 set(labels, target, number.to_string().as_bytes());
@@ -154,14 +196,7 @@ fn set(labels: &mut Vec<Label<'_>>, name: &[u8], value: &[u8]) {
 
 pub(crate) fn escaped(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
-    for byte in value {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            plain => out.push(*plain),
-        }
-    }
+    escape(value, &mut out);
     out
 }
 

@@ -1,15 +1,11 @@
 //! What a series gets for the container or pod that it is about, prepared once and remembered.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-
-use xxhash_rust::xxh3::Xxh3Default;
 
 use super::options::{Added, Settings, Subject};
 use super::rules::escaped;
 use super::scan::Label;
-use crate::identity::{Cgroup, Container, Directory, Pod, Shared};
+use crate::identity::{Cgroup, Container, Directory, Map, Pod, Shared};
 
 /// Keys that are remembered at most; a node has some thousand cgroups.
 const LIMIT: usize = 20_000;
@@ -39,6 +35,8 @@ pub(crate) struct Known {
     pub(crate) found: bool,
     /// One should have been.
     pub(crate) unknown: bool,
+    /// The id of the container or the uid of the pod that nobody knows.
+    missing: Option<Box<[u8]>>,
     pub(crate) host_network: bool,
     pub(crate) dead: bool,
     pub(crate) sandbox: bool,
@@ -47,26 +45,40 @@ pub(crate) struct Known {
     /// Likewise, of the container: container, image and name.
     pub(crate) container: Vec<Pair>,
     pub(crate) added: Vec<Pair>,
+    /// The pod's name is among them.
+    pub(crate) named: bool,
 }
 
-type Map = HashMap<Box<[u8]>, Arc<Known>, BuildHasherDefault<Xxh3Default>>;
+impl Known {
+    /// Tells the sources what nobody knows, so that they look for it.
+    pub(crate) fn tell(&self, shared: &Shared) {
+        if let Some(missing) = &self.missing {
+            shared.unknown(missing);
+        }
+    }
+}
 
 /// Remembers what is known, as long as the directory stays the same.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     generation: Option<u64>,
-    map: Map,
+    /// Which body this is.
+    pub(crate) round: u32,
+    /// With the body in which the sources were last told of it.
+    map: Map<(Arc<Known>, u32)>,
     key: Vec<u8>,
 }
 
 impl Cache {
-    /// Forgets what another directory said, and what was not found: it is asked for again in each scrape.
-    pub(crate) fn renew(&mut self, directory: &Directory) {
-        if self.generation != Some(directory.generation) {
+    /// Forgets what another directory said; answers whether it was another.
+    pub(crate) fn renew(&mut self, directory: &Directory) -> bool {
+        self.round = self.round.wrapping_add(1);
+        let other = self.generation != Some(directory.generation);
+        if other {
             self.map.clear();
             self.generation = Some(directory.generation);
         }
-        self.map.retain(|_, known| !known.unknown);
+        other
     }
 
     pub(crate) fn whose(
@@ -101,30 +113,28 @@ impl Cache {
                 _ => return None,
             }
         }
-        if let Some(known) = self.map.get(self.key.as_slice()) {
+        let round = self.round;
+        if let Some((known, told)) = self.map.get_mut(self.key.as_slice()) {
+            if *told != round {
+                *told = round;
+                known.tell(shared);
+            }
             return Some(Arc::clone(known));
         }
-        let mut known = match (settings.subject, value) {
+        let known = Arc::new(match (settings.subject, value) {
             (Subject::Own, _) => own(settings, directory),
-            (_, [Some(id), _, _]) if !id.is_empty() => of_cgroup(id, settings, directory, shared),
+            (_, [Some(id), _, _]) if !id.is_empty() => of_cgroup(id, settings, directory),
             (_, [_, namespace, pod]) => {
                 let (namespace, pod) = (namespace.unwrap_or_default(), pod.unwrap_or_default());
                 let pod = directory.named(namespace, pod);
                 Known { unknown: pod.is_none(), ..known(None, pod, settings) }
             }
-        };
-        // Its name is there, though nobody knows the pod yet.
-        let told = value[2].filter(|pod| !pod.is_empty() && settings.subject != Subject::Own);
-        if let Some(pod) = told
-            && !known.added.iter().any(|(name, _)| name == b"pod_name")
-        {
-            known.added.push((b"pod_name".to_vec(), pod.to_vec()));
-        }
-        let known = Arc::new(known);
+        });
+        known.tell(shared);
         if self.map.len() >= LIMIT {
             self.map.clear();
         }
-        self.map.insert(self.key.as_slice().into(), Arc::clone(&known));
+        self.map.insert(self.key.as_slice().into(), (Arc::clone(&known), round));
         Some(known)
     }
 }
@@ -134,7 +144,7 @@ fn own(settings: &Settings, directory: &Directory) -> Known {
     Known { unknown: own.is_none(), dead: false, host_network: false, ..known(None, own, settings) }
 }
 
-fn of_cgroup(id: &[u8], settings: &Settings, directory: &Directory, shared: &Shared) -> Known {
+fn of_cgroup(id: &[u8], settings: &Settings, directory: &Directory) -> Known {
     let id = exporter_toolkit::line::unescape(id);
     let cgroup = Cgroup::of(&id);
     let kind = match &cgroup {
@@ -152,14 +162,13 @@ fn of_cgroup(id: &[u8], settings: &Settings, directory: &Directory, shared: &Sha
         (_, Some(uid)) if pod.is_none() => Some(uid.as_bytes()),
         _ => None,
     };
-    if let Some(missing) = missing {
-        shared.unknown(missing);
-    }
-    Known { kind, unknown: missing.is_some(), ..known(container, pod, settings) }
+    let (unknown, missing) = (missing.is_some(), missing.map(Box::from));
+    Known { kind, unknown, missing, ..known(container, pod, settings) }
 }
 
 fn known(container: Option<&Arc<Container>>, pod: Option<&Arc<Pod>>, settings: &Settings) -> Known {
     let sandbox = container.is_some_and(|container| container.name == "POD");
+    let added = added(container, pod, settings);
     Known {
         found: container.is_some() || pod.is_some(),
         host_network: pod.is_some_and(|pod| pod.host_network)
@@ -174,7 +183,8 @@ fn known(container: Option<&Arc<Container>>, pod: Option<&Arc<Pod>>, settings: &
             let runtime = container.runtime_name.as_deref();
             pairs([("container", name), ("image", container.image.as_deref()), ("name", runtime)])
         }),
-        added: added(container, pod, settings),
+        named: added.iter().any(|(name, _)| name == b"pod_name"),
+        added,
         ..Known::default()
     }
 }

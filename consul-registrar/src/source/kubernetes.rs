@@ -4,6 +4,7 @@ mod evaluate;
 mod follow;
 mod object;
 pub mod rbac;
+mod reread;
 pub mod rules;
 mod slice;
 mod store;
@@ -20,6 +21,7 @@ use tokio::time::{interval, sleep};
 use super::Running;
 use crate::target::{Publisher, Subscription, source};
 pub use evaluate::Found;
+use reread::RulesFile;
 use rules::{Rules, RulesError};
 use store::{Kind, Standing, Store};
 
@@ -34,7 +36,7 @@ const RECONNECT: Duration = Duration::from_secs(10);
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Mode kubernetes")]
 pub struct KubernetesOptions {
-    /// Rules (YAML) by which objects become targets.
+    /// Rules (YAML) by which objects become targets. They are read again when they change; broken ones change nothing.
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// Kubeconfig file. Without it the pod's service account is used, with the API server that KUBERNETES_SERVICE_HOST
@@ -73,9 +75,9 @@ impl KubernetesOptions {
 
     /// Fails where the rules do; an API server that is away is waited for.
     pub fn start(&self) -> Result<(Subscription, Running), RulesError> {
-        let store = Arc::new(Store::new(self.load_rules()?));
+        let (rules, file) = RulesFile::open(self.rules.clone())?;
         let (publisher, subscription) = source("kubernetes");
-        Ok((subscription, Box::pin(run(self.access(), store, publisher))))
+        Ok((subscription, Box::pin(run(self.access(), rules, file, publisher))))
     }
 }
 
@@ -87,12 +89,15 @@ impl Rules {
     }
 }
 
-/// Runs until nobody listens.
-async fn run(access: Access, store: Arc<Store>, publisher: Publisher) {
-    let following = follow(&access, &store, &publisher);
-    tokio::select! {
-        () = publisher.closed() => {}
-        () = following => {}
+/// Runs until nobody listens. With other rules everything is listed anew; until then the last list stays.
+async fn run(access: Access, mut rules: Rules, mut file: RulesFile, publisher: Publisher) {
+    loop {
+        let store = Arc::new(Store::new(rules));
+        tokio::select! {
+            () = publisher.closed() => return,
+            () = follow(&access, &store, &publisher) => return,
+            others = file.next() => rules = others,
+        }
     }
 }
 

@@ -77,17 +77,9 @@ impl Source {
     }
 }
 
-/// The node's address, as pods in its network have it.
-fn host_ip(cluster: &Cluster) -> String {
-    let node = cluster.get("/api/v1/nodes/testbed-node").unwrap();
-    let addresses = node["status"]["addresses"].as_array().unwrap();
-    let internal = addresses.iter().find(|address| address["type"] == "InternalIP").unwrap();
-    format!("--identity.host-ip={}", internal["address"].as_str().unwrap())
-}
-
 /// Those that are told of each change.
 fn told(cluster: &Cluster) -> Vec<Source> {
-    let host = vec![host_ip(cluster)];
+    let host = vec![truth::host_ip(cluster)];
     let api = vec![
         "--identity.node=testbed-node".to_owned(),
         format!("--identity.kubeconfig={}", cluster.kubeconfig.display()),
@@ -102,7 +94,7 @@ fn asked(cluster: &Cluster) -> Source {
     let file =
         |name: &str| cluster.kubeconfig.with_file_name("pki").join(name).display().to_string();
     let flags = [
-        host_ip(cluster),
+        truth::host_ip(cluster),
         "--identity.kubelet-url=https://127.0.0.1:10250".to_owned(),
         format!("--identity.kubelet-pin-file={}", file("kubelet-serving.crt")),
         format!("--identity.kubelet-cert-file={}", file("admin.crt")),

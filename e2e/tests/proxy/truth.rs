@@ -19,6 +19,14 @@ pub(crate) fn now(cluster: &Cluster, space: &str) -> Result<Addresses> {
     Ok(known.collect())
 }
 
+/// The flag with the node's address, as pods in its network have it.
+pub(crate) fn host_ip(cluster: &Cluster) -> String {
+    let node = cluster.get("/api/v1/nodes/testbed-node").unwrap();
+    let addresses = node["status"]["addresses"].as_array().unwrap();
+    let internal = addresses.iter().find(|address| address["type"] == "InternalIP").unwrap();
+    format!("--identity.host-ip={}", internal["address"].as_str().unwrap())
+}
+
 /// All containers that go on sleeping have been started again.
 pub(crate) fn restarted(cluster: &Cluster, space: &str) -> Result<bool> {
     let list = cluster.get(&format!("/api/v1/namespaces/{space}/pods"))?;

@@ -98,19 +98,3 @@ fn a_list_that_is_suddenly_empty_deletes_nothing_at_once() {
     std::thread::sleep(Duration::from_secs(8));
     consul.has(0..100).unwrap();
 }
-
-#[test]
-fn kills_at_any_moment_and_a_second_replica_leave_no_duplicate() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(consul) = Consul::start("kills", folder.path()) else { return };
-    let file = targets(folder.path(), 0..500);
-    for round in 0..20 {
-        let agent = registrar(&consul, &file).unwrap();
-        std::thread::sleep(Duration::from_millis(100 + 17 * round));
-        agent.server.signal(Signal::KILL).unwrap();
-    }
-    let _agents = [registrar(&consul, &file).unwrap(), registrar(&consul, &file).unwrap()];
-    consul.has(0..500).unwrap();
-    targets(folder.path(), 5..505);
-    consul.has(5..505).unwrap();
-}

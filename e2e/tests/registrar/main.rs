@@ -10,5 +10,7 @@
 mod away;
 mod consul;
 mod discovered;
+mod faults;
 mod invariants;
 mod scene;
+mod wall;

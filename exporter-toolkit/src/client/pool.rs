@@ -21,7 +21,7 @@ use super::tls::Secure;
 use super::{ClientError, ClientSettings, Doing, Target};
 
 /// What is read at once, and the headers of an answer at most.
-const BUFFER_BYTES: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 256 * 1024;
 const MAX_HEADERS: usize = 100;
 
 pub(crate) struct Pool {

@@ -54,6 +54,15 @@ impl Target {
         }
     }
 
+    /// What is connected to, as a person calls it: `host:port`, or the path of a socket.
+    pub fn endpoint(&self) -> String {
+        match &self.place {
+            Place::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
+            Place::Tcp { host, port, .. } => format!("{host}:{port}"),
+            Place::Unix(path) => path.display().to_string(),
+        }
+    }
+
     /// What the `Host` header says.
     pub(crate) fn host_header(&self) -> &str {
         match &self.place {
@@ -164,10 +173,13 @@ mod tests {
             assert_eq!((target.to_string().as_str(), target.path()), (shown, path), "{text}");
             assert_eq!(target.is_local(), local, "{text}");
         }
-        let Place::Tcp { host, port, .. } = parsed("https://[fe80::1]").unwrap().place else {
-            panic!("it is no socket")
-        };
-        assert_eq!((host.as_str(), port), ("fe80::1", 443));
+        for (text, endpoint) in [
+            ("https://[fe80::1]", "[fe80::1]:443"),
+            ("http://node-1/a", "node-1:80"),
+            ("unix:/run/app.sock:/metrics", "/run/app.sock"),
+        ] {
+            assert_eq!(parsed(text).unwrap().endpoint(), endpoint);
+        }
     }
 
     #[test]

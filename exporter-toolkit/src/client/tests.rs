@@ -148,7 +148,8 @@ async fn a_body_that_breaks_off_or_is_too_long_is_an_error() {
 #[tokio::test]
 async fn headers_without_end_are_refused() {
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
-    let large = format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "x".repeat(300_000));
+    // hyper looks at its limit between two reads, and one read holds as much again.
+    let large = format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "x".repeat(1_000_000));
     let (target, _) = server(&[&many, &large]).await;
     let client = client(&target);
     for _ in 0..2 {

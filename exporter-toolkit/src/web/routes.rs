@@ -68,9 +68,14 @@ impl<S: Source> Front<S> {
         let has_body = !request.body().is_end_stream();
         let (mut head, _) = request.into_parts();
         let secured = self.keeper.current();
-        let mut response = match self.refused(&head, &secured).await {
-            Some(refusal) => refusal,
-            None => self.route(&mut head).await,
+        let mut response = if let Some(refusal) = self.refused(&head, &secured).await {
+            refusal
+        } else {
+            let mut given = head.headers.remove(AUTHORIZATION);
+            if let Some(value) = &mut given {
+                value.set_sensitive(true);
+            }
+            self.route(&head, given.filter(|_| secured.login.is_none())).await
         };
         for (name, value) in &secured.headers {
             response.headers_mut().insert(name.clone(), value.clone());
@@ -108,12 +113,11 @@ impl<S: Source> Front<S> {
         }
     }
 
-    async fn route(&self, head: &mut Parts) -> Response<Body> {
-        head.headers.remove(AUTHORIZATION);
+    async fn route(&self, head: &Parts, authorization: Option<HeaderValue>) -> Response<Body> {
         let path = head.uri.path();
         if path == self.telemetry_path || self.source.scrapes(path) {
             let response = match head.method {
-                Method::GET | Method::HEAD => self.scrape(head).await,
+                Method::GET | Method::HEAD => self.scrape(head, authorization).await,
                 _ => not_allowed(),
             };
             self.stats.scraped(response.status().as_u16());
@@ -170,7 +174,7 @@ impl<S: Source> Front<S> {
         }
     }
 
-    async fn scrape(&self, head: &Parts) -> Response<Body> {
+    async fn scrape(&self, head: &Parts, authorization: Option<HeaderValue>) -> Response<Body> {
         let Some(place) = self.gate.enter() else {
             let limit = self.gate.limit();
             let reason =
@@ -185,6 +189,7 @@ impl<S: Source> Front<S> {
             query: query_pairs(head.uri.query()),
             format: negotiate::format(&head.headers),
             gzip,
+            authorization,
             deadline: now + budget(timeout),
         };
         let mut response = match self.gathered(request, timeout).await {

@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 use std::time::Instant;
 
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::answer::Answer;
 use super::body::Body;
@@ -49,6 +49,9 @@ pub struct Scrape {
     pub format: Format,
     /// Whether the client takes gzip. Blocks are compressed by the server; only a stream needs to know.
     pub gzip: bool,
+    /// The client's `Authorization`, for agents that ask another server on its behalf; `None` where it was meant for this
+    /// one, which then has a list of users.
+    pub authorization: Option<HeaderValue>,
     /// When the answer must be complete: the scraper's timeout less a margin for the way back.
     pub deadline: Instant,
 }

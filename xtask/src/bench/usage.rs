@@ -18,9 +18,16 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// User and system time of all its threads, also of those that have ended.
 pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
-    ticks(&read(pid, "stat")?)
+    ticks(&read(pid, "stat")?, 11)
         .map(|ticks| TICK * ticks)
         .with_context(|| format!("/proc/{pid}/stat"))
+}
+
+/// User and system time of this process' children that have ended (`proc_pid_stat(5)`, `cutime` and `cstime`).
+pub(crate) fn children_time() -> Result<Duration> {
+    ticks(&read(std::process::id(), "stat")?, 13)
+        .map(|ticks| TICK * ticks)
+        .context("/proc/self/stat")
 }
 
 pub(crate) fn memory(pid: u32) -> Result<Memory> {
@@ -41,10 +48,10 @@ fn read(pid: u32, file: &str) -> Result<String> {
     std::fs::read_to_string(&path).context(path)
 }
 
-/// Fields 14 and 15; the name in parentheses may hold blanks, so counting starts behind it.
-fn ticks(stat: &str) -> Option<u32> {
+/// Two fields, `skip` fields behind the name: that stands in parentheses and may hold blanks.
+fn ticks(stat: &str, skip: usize) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
+    let mut fields = rest.split_whitespace().skip(skip);
     let (user, system): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some(user + system)
 }
@@ -62,7 +69,7 @@ mod tests {
     #[test]
     fn a_process_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
         let stat = "7 (a) b) c) S 1 2 3 4 5 6 7 8 9 10 30 12 1 1 20 0";
-        assert_eq!(ticks(stat), Some(42));
+        assert_eq!((ticks(stat, 11), ticks(stat, 13)), (Some(42), Some(2)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use exporter_toolkit::files::{FileError, Files};
 use serde::Deserialize;
 
-use super::{Action, Rule, Rules};
+use super::{Action, Rule, Rules, is_name};
 use crate::rewrite::profile::anchored;
 
 /// What is wrong with the file of rules.
@@ -95,6 +95,11 @@ fn checked(given: Given) -> Result<Rule, String> {
     Ok(Rule { sources, separator: given.separator.into_bytes(), regex, action })
 }
 
+/// Whether all of the sources goes into a label whose name is no pattern.
+fn copies(given: &Given) -> bool {
+    given.regex == "(.*)" && given.replacement == "$1" && is_name(given.target_label.as_bytes())
+}
+
 fn action(given: &Given) -> Result<Action, String> {
     let target = || {
         let text = given.target_label.clone();
@@ -107,6 +112,7 @@ fn action(given: &Given) -> Result<Action, String> {
         "drop" => Action::Drop,
         "keepequal" => Action::KeepEqual(target()?),
         "dropequal" => Action::DropEqual(target()?),
+        "replace" if copies(given) => Action::Copy(target()?),
         "replace" => Action::Replace { target: target()?, replacement: replacement() },
         "hashmod" if given.modulus == 0 => return Err("action hashmod needs modulus".to_owned()),
         "hashmod" => Action::HashMod { target: target()?, modulus: given.modulus },

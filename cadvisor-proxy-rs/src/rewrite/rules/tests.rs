@@ -10,7 +10,7 @@ fn applied(rules: &str, series: &[(&str, &str)]) -> Option<String> {
         value: escaped(value.as_bytes()).into(),
     };
     let mut labels: Vec<_> = series.iter().map(label).collect();
-    let kept = rules.apply(&mut labels, &mut Vec::new());
+    let kept = rules.apply(u64::MAX, &mut labels, &mut Vec::new());
     let text = |label: &Label<'_>| {
         format!(
             "{}={}",
@@ -91,7 +91,43 @@ fn a_wrong_rule_is_named_by_its_number() {
 
 #[test]
 fn the_name_decides_where_it_can() {
-    let text = "[{source_labels: [__name__], regex: a.*, action: keep}, {source_labels: [b], regex: c, action: drop}]";
-    let rules = file::parse(Path::new("r"), text).unwrap();
-    assert_eq!((rules.by_name(b"b"), rules.by_name(b"a")), (ByName::Drop, ByName::Labels));
+    for (text, name, decided) in [
+        ("[{source_labels: [b], regex: c, action: drop}]", "a", ByName::Left(1)),
+        ("[{source_labels: [__name__], regex: a.*, action: keep}]", "a", ByName::Left(0)),
+        ("[{source_labels: [__name__], regex: a.*, action: keep}]", "b", ByName::Drop),
+        // Behind a rule about labels the name is the same still.
+        (
+            "[{source_labels: [b], regex: c, action: drop}, {source_labels: [__name__], regex: a, action: drop}]",
+            "a",
+            ByName::Drop,
+        ),
+        (
+            "[{regex: id, action: labeldrop}, {source_labels: [__name__], regex: a, action: drop}]",
+            "b",
+            ByName::Left(1),
+        ),
+        // Behind one that gives names it is not.
+        (
+            "[{source_labels: [b], target_label: __name__}, {source_labels: [__name__], regex: a, action: drop}]",
+            "a",
+            ByName::Left(3),
+        ),
+    ] {
+        let rules = file::parse(Path::new("r"), text).unwrap();
+        assert_eq!(rules.by_name(name.as_bytes()), decided, "{text}");
+    }
+}
+
+#[test]
+fn rules_beyond_the_sixty_fourth_are_applied() {
+    let mut text = "- {source_labels: [__name__], regex: x, action: drop}\n".repeat(70);
+    text.push_str("- {source_labels: [pod], regex: web-1, action: drop}\n");
+    let rules = file::parse(Path::new("r"), &text).unwrap();
+    assert_eq!(rules.by_name(b"a"), ByName::Left(1 << 63));
+    let label = |name: &'static str, value: &'static str| Label {
+        name: name.as_bytes().into(),
+        value: value.as_bytes().into(),
+    };
+    let mut labels = vec![label("__name__", "a"), label("pod", "web-1")];
+    assert!(!rules.apply(1 << 63, &mut labels, &mut Vec::new()));
 }

@@ -14,7 +14,7 @@ struct Command {
     options: RewriteOptions,
 }
 
-pub(super) fn options(flags: &[&str]) -> RewriteOptions {
+pub(in crate::rewrite) fn options(flags: &[&str]) -> RewriteOptions {
     Command::parse_from(std::iter::once(&"proxy").chain(flags)).options
 }
 
@@ -198,7 +198,7 @@ fn drops(profile: &str, line: &str) -> bool {
 }
 
 /// The recorded bodies, where there are any on this machine.
-fn samples() -> Vec<String> {
+pub(super) fn samples() -> Vec<String> {
     let Some(folder) = std::env::var_os("CONFORMANCE_DIR") else { return Vec::new() };
     let folder = std::path::Path::new(&folder).join("cadvisor");
     let files = std::fs::read_dir(folder).into_iter().flatten().map_while(Result::ok);

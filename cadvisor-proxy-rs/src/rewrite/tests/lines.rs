@@ -27,6 +27,22 @@ fn pod_ip_and_pod_name_are_added() {
 }
 
 #[test]
+fn ends_of_lines_as_elsewhere_are_left_out_however_many_there_are() {
+    let body = "# HELP a A.\r\r\r\na 1\r\nb 2\r\r\n\r\r\n";
+    assert_eq!(with(&[], body), "# HELP a A.\na 1\nb 2\n");
+    assert_eq!(with(&[], "a{ b=\"\"  ,  }  0 2\n"), "a{b=\"\"} 0 2\n");
+}
+
+#[test]
+fn a_label_that_is_there_twice_costs_its_line_alone() {
+    let body = "a{id=\"ID\",x=\"1\",y=\"2\"} 1\na{id=\"ID\",x=\"1\",x=\"2\"} 1\na{id=\"ID\",pod=\"\",pod=\"\"} 1\n\
+                a{id=\"ID\",x=\"1\",y=\"3\"} 1\n";
+    let out = with(&[], body);
+    assert_eq!(out.lines().count(), 2, "{out}");
+    assert!(out.contains("y=\"2\"") && out.contains("y=\"3\""), "{out}");
+}
+
+#[test]
 fn series_without_an_id_are_known_by_namespace_and_pod() {
     let out = with(&[], "a{namespace=\"shop\",pod=\"web-1\",} 1\n");
     assert_eq!(
@@ -101,6 +117,14 @@ fn headers_go_with_their_family() {
                 # HELP b x\n# TYPE b histogram\n# other\nb_bucket{le=\"1\"} 1\nb_sum 1\nb_count 1\n# TYPE none gauge\n";
     let out = with(&["--profile=kube-prometheus"], body);
     assert_eq!(out, "# HELP b x\n# TYPE b histogram\nb_bucket{le=\"1\"} 1\nb_sum 1\nb_count 1\n");
+}
+
+#[test]
+fn a_header_that_comes_again_goes_out_once() {
+    let body = "# TYPE a gauge\n# TYPE a counter\na 1\n# TYPE b gauge\n# TYPE a gauge\n# HELP a x\na 2\nb 1\n# TYPE a gauge\na 3\n";
+    let out = with(&[], body);
+    assert_eq!(out, "# TYPE a gauge\na 1\n# HELP a x\na 2\nb 1\na 3\n");
+    assert_eq!(with(&[], &out), out);
 }
 
 #[test]

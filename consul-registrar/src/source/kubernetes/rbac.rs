@@ -7,7 +7,8 @@ use super::follow::candidates;
 use super::rules::Rules;
 use super::store::Kind;
 
-const VERBS: [&str; 3] = ["get", "list", "watch"];
+/// Objects are never asked for one by one.
+const VERBS: [&str; 2] = ["list", "watch"];
 
 /// Group and plural of each resource that is listed and watched, in all namespaces.
 pub fn needs(rules: &Rules) -> Vec<(String, String)> {
