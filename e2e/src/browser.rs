@@ -1,4 +1,4 @@
-//! A page as a person sees it: headless Chromium, told what to do over WebDriver by chromedriver.
+//! A page as a person sees it: headless Chromium, told what to do by chromedriver.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -203,7 +203,7 @@ impl Browser {
         Ok(id.with_context(|| format!("no element: {found}"))?.to_owned())
     }
 
-    /// Chromium's own protocol, for what WebDriver has no command for.
+    /// Chromium's own protocol, for what there is no other command for.
     fn protocol(&self, command: &str, parameters: &Value) -> Result<Value> {
         self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
