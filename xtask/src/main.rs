@@ -28,7 +28,7 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build node-exporter-rs, run it on this machine and show what it finds
+    /// Build the agents, run them on this machine with what it has, and show all targets on one page
     Demo(demo::Options),
     /// Build the agents as they are shipped, static and small, and say where they are
     Build,
