@@ -41,9 +41,10 @@ pub(crate) struct Options {
 const PORT: u16 = 10240;
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let end = end_is_asked_for()?;
     eprintln!("Building the four agents (the first time takes some minutes) ...");
     let programs = binary::agents(Profile::Dev)?;
+    // From here on programs run that must end with this one.
+    let end = end_is_asked_for()?;
     let found = Found::look(options.objects.as_deref());
     let mut parts = Parts::start(&programs, &found, !options.once)?;
     let board = Arc::new(Board::start(&parts)?);

@@ -236,7 +236,8 @@ impl Shared {
     fn watch(&self, key: &Key) {
         while self.open.load(Ordering::Relaxed) {
             let start = Instant::now();
-            let outcome = ask(key).map_err(|error| format!("{error:#}"));
+            // The errors of our own client name their cause themselves.
+            let outcome = ask(key).map_err(|error| error.to_string());
             let took = start.elapsed();
             {
                 let mut view = self.view();
@@ -272,7 +273,7 @@ fn entry(group: &Value) -> Result<(Key, BTreeMap<String, String>)> {
 fn ask(key: &Key) -> Result<Answer> {
     ensure!(key.scheme == "http", "this page scrapes http alone");
     let address =
-        key.host_port.to_socket_addrs().context("its name")?.next().context("its name")?;
+        key.host_port.to_socket_addrs().context("no such name")?.next().context("no address")?;
     let response = Request::new(address, &key.path)
         .timeout(PATIENCE)
         .header("X-Prometheus-Scrape-Timeout-Seconds", &PATIENCE.as_secs().to_string())
@@ -291,11 +292,7 @@ fn said(prometheus: SocketAddr) -> Result<BTreeMap<String, String>> {
     let answer = json(prometheus, "/api/v1/targets?state=active")?;
     let targets = answer["data"]["activeTargets"].as_array().context("no targets")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let said = |target: &Value| match (text(&target["health"]), text(&target["lastError"])) {
-        (health, error) if error.is_empty() => (text(&target["scrapeUrl"]), health),
-        (health, error) => (text(&target["scrapeUrl"]), format!("{health}: {error}")),
-    };
-    Ok(targets.iter().map(said).collect())
+    Ok(targets.iter().map(|one| (text(&one["scrapeUrl"]), text(&one["health"]))).collect())
 }
 
 fn json(address: SocketAddr, path: &str) -> Result<Value> {

@@ -56,7 +56,7 @@ fn write(view: &View, notes: &[Note], out: &mut String) -> fmt::Result {
         out,
         "{HEAD}<title>{summary}</title>\n<link rel=icon href=\"{icon}\">\n<link rel=stylesheet href=page.css>\n\
          <noscript><meta http-equiv=refresh content=5></noscript>\n<script src=page.js defer></script>\n\
-         <body>\n<header>\n<h1>Demo <small>four agents on this machine</small></h1>\n\
+         <body>\n<header>\n<h1>Prometheus agents <small>on this machine</small></h1>\n\
          <p id=summary role=status class={tone}>{summary}</p>\n</header>\n<main>\n\
          <p id=lost role=alert hidden>The demo does not answer any more. What you see is the last it said.</p>\n"
     )?;
@@ -138,8 +138,9 @@ fn target_cell(key: &Key, target: &Target, out: &mut String) -> fmt::Result {
     let url = Escaped(&url);
     write!(
         out,
-        "<td role=cell data-label=Target><b>{service}</b> <code>{host_port}</code><br><a href=\"http://{host_port}/\" \
-         aria-label=\"page of {service}\">page</a> <a href=\"{url}\" aria-label=\"metrics of {service}\">metrics</a>"
+        "<td role=cell data-label=Target><b>{service}</b> <code>{host_port}</code><br><span class=links>\
+         <a href=\"http://{host_port}/\" aria-label=\"page of {service}\">page</a> \
+         <a href=\"{url}\" aria-label=\"metrics of {service}\">metrics</a></span>"
     )?;
     match &target.last {
         Some(Last { outcome: Ok(answer), .. }) if !answer.says.is_empty() => {
