@@ -11,6 +11,7 @@ mod conformance;
 mod demo;
 mod deny;
 mod docs;
+mod screenshots;
 mod soak;
 mod table;
 
@@ -49,6 +50,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Take the pictures of the documentation again: the pages of `cargo demo` and of consul-registrar in Chromium
+    Screenshots,
     /// Serve a generated cluster on loopback until it is ended
     Apiserver(apiserver::Options),
     /// Check licences, duplicates and sources of the dependencies against deny.toml, without network
@@ -87,6 +90,7 @@ fn run() -> Result<()> {
         Task::CompareNode => compare::run(),
         Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),
+        Task::Screenshots => screenshots::run(),
         Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
     }
