@@ -1,7 +1,7 @@
 //! One cgroup as its files are read: where it is, and what its end looks like.
 
 use super::hierarchy::{Controller, Hierarchies, Tree};
-use super::kept::{Kept, Shelf, Trouble};
+use super::kept::{Access, Kept, Trouble};
 
 /// The cgroup went while it was read: what was read of it before is not told either.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,11 +24,11 @@ impl<'a> At<'a> {
 
     /// The tree whose `cgroup.procs` tells its processes.
     pub(super) fn processes(&self) -> Option<&'a Tree> {
-        let trees = self.hierarchies.trees().iter();
+        let trees = self.hierarchies.trees();
         self.hierarchies
             .processes()
             .and_then(|tree| self.present(tree))
-            .or_else(|| trees.filter_map(|tree| self.present(tree)).next())
+            .or_else(|| trees.iter().find_map(|tree| self.present(tree)))
     }
 
     /// When it was made, as far as the kernel remembers: the earliest time of its folders, in seconds since 1970.
@@ -50,12 +50,12 @@ impl<'a> At<'a> {
     /// A file's text; `None` where the kernel has none or gives none.
     pub(super) fn read<'s>(
         &self,
-        shelf: &'s mut Shelf,
+        access: &'s mut Access,
         kept: &mut Kept,
         tree: &Tree,
         name: &str,
     ) -> Result<Option<&'s [u8]>, Gone> {
-        match shelf.read(kept, &tree.root, self.path, name) {
+        match access.read(kept, &tree.root, self.path, name) {
             Ok(text) => Ok(Some(text)),
             Err(Trouble::Gone) => Err(Gone),
             Err(Trouble::Absent | Trouble::Refused) => Ok(None),
@@ -65,11 +65,11 @@ impl<'a> At<'a> {
     /// A file that is one number.
     pub(super) fn number(
         &self,
-        shelf: &mut Shelf,
+        access: &mut Access,
         kept: &mut Kept,
         tree: &Tree,
         name: &str,
     ) -> Result<Option<u64>, Gone> {
-        Ok(self.read(shelf, kept, tree, name)?.and_then(super::parse::number))
+        Ok(self.read(access, kept, tree, name)?.and_then(super::parse::number))
     }
 }

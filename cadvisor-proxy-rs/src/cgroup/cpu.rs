@@ -2,7 +2,7 @@
 
 use super::at::{At, Gone};
 use super::hierarchy::Controller;
-use super::kept::{Kept, Shelf};
+use super::kept::{Access, Kept};
 use super::parse::{keyed, number, words};
 
 /// Nanoseconds of a microsecond.
@@ -42,13 +42,13 @@ pub(super) struct Cpu {
 /// `by_cpu` takes the time of each CPU, where it is asked for and v1 tells it.
 pub(super) fn read(
     files: &mut Files,
-    shelf: &mut Shelf,
+    access: &mut Access,
     at: &At<'_>,
     by_cpu: Option<&mut Vec<u64>>,
 ) -> Result<Cpu, Gone> {
     let mut cpu = Cpu::default();
     if let Some(tree) = at.tree(Controller::Cpu)
-        && let Some(text) = at.read(shelf, &mut files.stat, tree, "cpu.stat")?
+        && let Some(text) = at.read(access, &mut files.stat, tree, "cpu.stat")?
     {
         cpu.stat(text);
     }
@@ -56,12 +56,12 @@ pub(super) fn read(
     if tree.v2 {
         return Ok(cpu);
     }
-    cpu.usage = at.number(shelf, &mut files.usage, tree, "cpuacct.usage")?;
-    if let Some(text) = at.read(shelf, &mut files.times, tree, "cpuacct.stat")? {
+    cpu.usage = at.number(access, &mut files.usage, tree, "cpuacct.usage")?;
+    if let Some(text) = at.read(access, &mut files.times, tree, "cpuacct.stat")? {
         cpu.ticks(text);
     }
     if let Some(out) = by_cpu
-        && let Some(text) = at.read(shelf, &mut files.by_cpu, tree, "cpuacct.usage_percpu")?
+        && let Some(text) = at.read(access, &mut files.by_cpu, tree, "cpuacct.usage_percpu")?
     {
         out.extend(words(text).map_while(number));
     }

@@ -41,7 +41,7 @@ fn is_local(kind: &[u8]) -> bool {
     matches!(kind, b"ext2" | b"ext3" | b"ext4" | b"xfs" | b"btrfs" | b"f2fs" | b"vfat")
 }
 
-/// The first mount of each device in a text such as `/proc/1/mountinfo` (proc_pid_mountinfo(5)).
+/// The first mount of each device in a text such as `/proc/1/mountinfo`, see `proc_pid_mountinfo(5)`.
 fn mounts(text: &[u8]) -> Vec<Mount> {
     let mut found: Vec<Mount> = Vec::new();
     for line in lines(text).take(MOUNTS) {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::kept::Root;
+use super::parse::words;
 
 /// What of a cgroup is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,9 +80,11 @@ impl Hierarchies {
         for name in names {
             let path = folder.join(&name);
             if path.join("cgroup.controllers").exists() {
-                let text = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
-                let has =
-                    |name: &str| name.is_empty() || text.split_whitespace().any(|c| c == name);
+                let text = super::machine::text(&path.join("cgroup.controllers"));
+                let text = text.unwrap_or_default();
+                let has = |name: &str| {
+                    name.is_empty() || words(&text).any(|word| word == name.as_bytes())
+                };
                 found.add(&path, true, has);
             } else if path.is_dir() {
                 found.add(&path, false, |wanted| name.split(',').any(|part| part == wanted));

@@ -2,7 +2,7 @@
 
 use super::at::{At, Gone};
 use super::hierarchy::Controller;
-use super::kept::{Kept, Shelf};
+use super::kept::{Access, Kept};
 use super::parse::{device, lines, number, split, words};
 
 /// A host has some hundred devices at most; further ones are left out.
@@ -41,24 +41,24 @@ pub(super) struct Device {
 /// Adds the devices behind what is there.
 pub(super) fn read(
     files: &mut Files,
-    shelf: &mut Shelf,
+    access: &mut Access,
     at: &At<'_>,
     out: &mut Vec<Device>,
 ) -> Result<(), Gone> {
     let Some(tree) = at.tree(Controller::Io) else { return Ok(()) };
     let start = out.len();
     if tree.v2 {
-        if let Some(text) = at.read(shelf, &mut files.bytes, tree, "io.stat")? {
+        if let Some(text) = at.read(access, &mut files.bytes, tree, "io.stat")? {
             stat(text, start, out);
         }
         return Ok(());
     }
     let name = "blkio.throttle.io_service_bytes_recursive";
-    if let Some(text) = at.read(shelf, &mut files.bytes, tree, name)? {
+    if let Some(text) = at.read(access, &mut files.bytes, tree, name)? {
         throttle(text, start, out, |device| &mut device.bytes);
     }
     let name = "blkio.throttle.io_serviced_recursive";
-    if let Some(text) = at.read(shelf, &mut files.requests, tree, name)? {
+    if let Some(text) = at.read(access, &mut files.requests, tree, name)? {
         throttle(text, start, out, |device| &mut device.requests);
     }
     Ok(())

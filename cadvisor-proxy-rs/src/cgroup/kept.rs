@@ -83,7 +83,7 @@ pub(super) enum Trouble {
 
 /// Memory that all reads share, and the budget.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct Access {
     path: Vec<u8>,
     buffer: Vec<u8>,
     count: Arc<AtomicUsize>,
@@ -92,7 +92,7 @@ pub(super) struct Shelf {
     pub(super) refused: u64,
 }
 
-impl Shelf {
+impl Access {
     pub(super) fn new(most: usize) -> Self {
         let (path, buffer) = (Vec::new(), vec![0; SMALL]);
         Self { path, buffer, count: Arc::default(), most, refused: 0 }

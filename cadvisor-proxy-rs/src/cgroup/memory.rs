@@ -2,7 +2,7 @@
 
 use super::at::{At, Gone};
 use super::hierarchy::Controller;
-use super::kept::{Kept, Shelf};
+use super::kept::{Access, Kept};
 use super::parse::{keyed, value_of};
 
 #[derive(Debug, Default)]
@@ -122,29 +122,29 @@ impl Memory {
     }
 }
 
-pub(super) fn read(files: &mut Files, shelf: &mut Shelf, at: &At<'_>) -> Result<Memory, Gone> {
+pub(super) fn read(files: &mut Files, access: &mut Access, at: &At<'_>) -> Result<Memory, Gone> {
     let mut memory = Memory::default();
     let Some(tree) = at.tree(Controller::Memory) else { return Ok(memory) };
     if tree.v2 {
-        memory.usage = at.number(shelf, &mut files.usage, tree, "memory.current")?;
-        memory.peak = at.number(shelf, &mut files.peak, tree, "memory.peak")?;
-        memory.swap = at.number(shelf, &mut files.swap, tree, "memory.swap.current")?;
-        if let Some(text) = at.read(shelf, &mut files.stat, tree, "memory.stat")? {
+        memory.usage = at.number(access, &mut files.usage, tree, "memory.current")?;
+        memory.peak = at.number(access, &mut files.peak, tree, "memory.peak")?;
+        memory.swap = at.number(access, &mut files.swap, tree, "memory.swap.current")?;
+        if let Some(text) = at.read(access, &mut files.stat, tree, "memory.stat")? {
             memory.stat_v2(text);
         }
-        if let Some(text) = at.read(shelf, &mut files.events, tree, "memory.events")? {
+        if let Some(text) = at.read(access, &mut files.events, tree, "memory.events")? {
             memory.events(text);
         }
         return Ok(memory);
     }
-    memory.usage = at.number(shelf, &mut files.usage, tree, "memory.usage_in_bytes")?;
-    memory.peak = at.number(shelf, &mut files.peak, tree, "memory.max_usage_in_bytes")?;
-    memory.failcnt = at.number(shelf, &mut files.failures, tree, "memory.failcnt")?;
-    memory.kernel = at.number(shelf, &mut files.kernel, tree, "memory.kmem.usage_in_bytes")?;
-    if let Some(text) = at.read(shelf, &mut files.stat, tree, "memory.stat")? {
+    memory.usage = at.number(access, &mut files.usage, tree, "memory.usage_in_bytes")?;
+    memory.peak = at.number(access, &mut files.peak, tree, "memory.max_usage_in_bytes")?;
+    memory.failcnt = at.number(access, &mut files.failures, tree, "memory.failcnt")?;
+    memory.kernel = at.number(access, &mut files.kernel, tree, "memory.kmem.usage_in_bytes")?;
+    if let Some(text) = at.read(access, &mut files.stat, tree, "memory.stat")? {
         memory.stat_v1(text);
     }
-    if let Some(text) = at.read(shelf, &mut files.ooms, tree, "memory.oom_control")? {
+    if let Some(text) = at.read(access, &mut files.ooms, tree, "memory.oom_control")? {
         memory.ooms = value_of(text, b"oom_kill");
     }
     Ok(memory)

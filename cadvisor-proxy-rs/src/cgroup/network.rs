@@ -35,10 +35,11 @@ pub(super) fn parse(text: &[u8], out: &mut Vec<Interface>) {
     for line in lines(text).skip(2).take(MOST) {
         let Some((name, rest)) = split(line, b':') else { continue };
         let name = name.trim_ascii();
+        let Ok(length) = u8::try_from(name.len()) else { continue };
         if name.is_empty() || name.len() > NAME || is_ignored(name) {
             continue;
         }
-        let mut interface = Interface { length: name.len() as u8, ..Interface::default() };
+        let mut interface = Interface { length, ..Interface::default() };
         interface.name.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
         let mut columns = words(rest).map(number);
         let mut taken = 0;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::kept::{Root, Shelf};
+use super::kept::{Access, Root};
 use super::labels::Kind;
 use crate::identity::{Cgroup, Directory};
 
@@ -33,7 +33,7 @@ impl Owners {
     /// Looks at each container's first process; in order of their paths.
     pub(super) fn find<'a>(
         &mut self,
-        shelf: &mut Shelf,
+        access: &mut Access,
         procfs: &Root,
         cgroups: impl Iterator<Item = (&'a [u8], Option<u32>)>,
         directory: &Directory,
@@ -45,7 +45,7 @@ impl Owners {
         let all: Vec<(&[u8], Option<u32>)> = cgroups.collect();
         let mut pods: HashMap<Vec<u8>, Vec<Candidate<'a>>> = HashMap::new();
         let mut plain: HashMap<Box<[u8]>, (&[u8], u32)> = HashMap::new();
-        let host = shelf.link(procfs, 1, "ns/net");
+        let host = access.link(procfs, 1, "ns/net");
         for (number, (path, pid)) in all.iter().enumerate() {
             match Kind::of(path) {
                 // As cAdvisor: the machine's network is that of its first process.
@@ -54,10 +54,10 @@ impl Owners {
                     // A container whose processes are in cgroups of their own, as systemd's are, has none itself.
                     let rest = all.get(number + 1..).unwrap_or_default();
                     let Some(pid) = pid.or_else(|| below(path, rest)) else { continue };
-                    let Some(network) = shelf.link(procfs, pid, "ns/net") else { continue };
+                    let Some(network) = access.link(procfs, pid, "ns/net") else { continue };
                     let cgroup = Cgroup::of(path);
                     if let Some(uid) = cgroup.pod {
-                        let sandbox = is_sandbox(shelf, procfs, pid, &cgroup, directory);
+                        let sandbox = is_sandbox(access, procfs, pid, &cgroup, directory);
                         let candidate = Candidate { path, pid, sandbox };
                         pods.entry(uid.as_bytes().to_vec()).or_default().push(candidate);
                     } else if Some(&network) == host.as_ref() {
@@ -105,7 +105,7 @@ fn below(path: &[u8], rest: &[(&[u8], Option<u32>)]) -> Option<u32> {
 }
 
 fn is_sandbox(
-    shelf: &mut Shelf,
+    access: &mut Access,
     procfs: &Root,
     pid: u32,
     cgroup: &Cgroup<'_>,
@@ -117,7 +117,7 @@ fn is_sandbox(
     }
     // The program is called so in all of them.
     let folder = format!("/{pid}");
-    shelf
+    access
         .read_once(procfs, folder.as_bytes(), "comm")
         .is_ok_and(|name| name.trim_ascii() == b"pause")
 }

@@ -2,7 +2,7 @@
 
 use super::at::{At, Gone};
 use super::hierarchy::Controller;
-use super::kept::{Kept, Shelf};
+use super::kept::{Access, Kept};
 use super::parse::{lines, number, split, words};
 
 #[derive(Debug, Default)]
@@ -28,13 +28,13 @@ pub(super) struct Pressure {
     pub(super) io: Stall,
 }
 
-pub(super) fn read(files: &mut Files, shelf: &mut Shelf, at: &At<'_>) -> Result<Pressure, Gone> {
+pub(super) fn read(files: &mut Files, access: &mut Access, at: &At<'_>) -> Result<Pressure, Gone> {
     let mut pressure = Pressure::default();
     let Some(tree) = at.tree(Controller::Pressure) else { return Ok(pressure) };
     let Pressure { cpu, memory, io } = &mut pressure;
     let names = ["cpu.pressure", "memory.pressure", "io.pressure"];
     for ((stall, name), kept) in [cpu, memory, io].into_iter().zip(names).zip(&mut files.0) {
-        if let Some(text) = at.read(shelf, kept, tree, name)? {
+        if let Some(text) = at.read(access, kept, tree, name)? {
             *stall = Stall::of(text);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::at::{At, Gone};
 use super::hierarchy::Controller;
-use super::kept::{Kept, Root, Shelf};
+use super::kept::{Access, Kept, Root};
 use super::parse::{lines, number, words};
 
 #[derive(Debug, Default)]
@@ -35,14 +35,14 @@ const DESCRIPTORS: usize = 65_536;
 /// `procfs` is given where descriptors are to be counted.
 pub(super) fn read(
     files: &mut Files,
-    shelf: &mut Shelf,
+    access: &mut Access,
     at: &At<'_>,
     procfs: Option<&Root>,
 ) -> Result<Processes, Gone> {
     let mut found = Processes::default();
     let mut pids: Vec<u32> = Vec::new();
     if let Some(tree) = at.processes()
-        && let Some(text) = at.read(shelf, &mut files.processes, tree, "cgroup.procs")?
+        && let Some(text) = at.read(access, &mut files.processes, tree, "cgroup.procs")?
     {
         found.count = Some(lines(text).count() as u64);
         found.first = lines(text).find_map(pid);
@@ -51,7 +51,7 @@ pub(super) fn read(
         }
     }
     if let Some(tree) = at.tree(Controller::Pids) {
-        found.threads = at.number(shelf, &mut files.threads, tree, "pids.current")?;
+        found.threads = at.number(access, &mut files.threads, tree, "pids.current")?;
     }
     if let Some(procfs) = procfs.filter(|_| found.count.is_some()) {
         let (mut descriptors, mut sockets) = (0, 0);

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::at::{At, Gone};
 use super::hierarchy::{Hierarchies, HierarchyError};
-use super::kept::{Root, Shelf, raise_limit};
+use super::kept::{Access, Root, raise_limit};
 use super::labels::{self, Kind};
 use super::machine::{Machine, Paths, kilobytes};
 use super::options::{CgroupOptions, Enabled};
@@ -67,7 +67,7 @@ pub struct Totals {
 pub struct Reader {
     hierarchies: Hierarchies,
     discovery: Discovery,
-    shelf: Shelf,
+    access: Access,
     procfs: Root,
     paths: Paths,
     enabled: Enabled,
@@ -86,13 +86,13 @@ impl Reader {
     pub fn new(options: &CgroupOptions, paths: Paths) -> Result<Self, HierarchyError> {
         let hierarchies = Hierarchies::find(&paths.cgroup)?;
         let most = options.kept_files.min(raise_limit().saturating_sub(SPARED));
-        let shelf = Shelf::new(most);
-        let totals = Totals { kept: shelf.count(), ..Totals::default() };
+        let access = Access::new(most);
+        let totals = Totals { kept: access.count(), ..Totals::default() };
         let discovery = Discovery::new(hierarchies.clone(), options.walk_interval, options.limit);
         Ok(Self {
             hierarchies,
             discovery,
-            shelf,
+            access,
             procfs: Root::new(&paths.procfs),
             paths,
             enabled: options.enabled(),
@@ -145,7 +145,7 @@ impl Reader {
 
     fn count(&self) {
         self.totals.cgroups.store(self.members.len(), Relaxed);
-        self.totals.refused.store(self.shelf.refused, Relaxed);
+        self.totals.refused.store(self.access.refused, Relaxed);
         self.totals.walks.store(self.discovery.walks, Relaxed);
         self.totals.full.store(usize::from(self.discovery.full), Relaxed);
     }
@@ -221,29 +221,29 @@ impl Reader {
         snapshot: &mut Snapshot,
     ) -> Result<Row, Gone> {
         let at = At { hierarchies: &self.hierarchies, bits, path };
-        let (shelf, enabled) = (&mut self.shelf, self.enabled);
+        let (access, enabled) = (&mut self.access, self.enabled);
         let mut row = Row { labels: Arc::clone(&member.labels), ..Row::default() };
         if enabled.cpu {
             let start = snapshot.cpus.len();
             let by_cpu = enabled.percpu.then_some(&mut snapshot.cpus);
-            row.cpu = cpu::read(&mut member.cpu, shelf, &at, by_cpu)?;
+            row.cpu = cpu::read(&mut member.cpu, access, &at, by_cpu)?;
             row.cpus = start..snapshot.cpus.len();
         }
         if enabled.memory || enabled.oom_event {
-            row.memory = memory::read(&mut member.memory, shelf, &at)?;
+            row.memory = memory::read(&mut member.memory, access, &at)?;
         }
         if enabled.disk_io {
             let start = snapshot.devices.len();
-            io::read(&mut member.io, shelf, &at, &mut snapshot.devices)?;
+            io::read(&mut member.io, access, &at, &mut snapshot.devices)?;
             row.devices = start..snapshot.devices.len();
         }
         if enabled.pressure {
-            row.pressure = pressure::read(&mut member.pressure, shelf, &at)?;
+            row.pressure = pressure::read(&mut member.pressure, access, &at)?;
         }
         let descriptors = enabled.descriptors.then_some(&self.procfs);
-        row.processes = process::read(&mut member.process, shelf, &at, descriptors)?;
+        row.processes = process::read(&mut member.process, access, &at, descriptors)?;
         if member.spec.is_none() {
-            member.spec = Some(spec::read(shelf, &at)?);
+            member.spec = Some(spec::read(access, &at)?);
         }
         row.spec = member.spec.unwrap_or_default();
         if member.kind == Kind::Root {
@@ -268,11 +268,11 @@ impl Reader {
         {
             let folder = format!("/{pid}");
             if member.open_files.is_none() && self.enabled.process {
-                let text = self.shelf.read_once(&self.procfs, folder.as_bytes(), "limits");
+                let text = self.access.read_once(&self.procfs, folder.as_bytes(), "limits");
                 member.open_files = text.ok().and_then(process::open_files_limit);
             }
             if member.started.is_none() {
-                let text = self.shelf.read_once(&self.procfs, folder.as_bytes(), "stat");
+                let text = self.access.read_once(&self.procfs, folder.as_bytes(), "stat");
                 let since_boot = text.ok().and_then(process::start);
                 member.started = since_boot.and_then(|time| self.machine.booted?.checked_add(time));
             }
@@ -291,7 +291,7 @@ impl Reader {
     fn whole_machine(&mut self, row: &mut Row, snapshot: &mut Snapshot) {
         if row.memory.usage.is_none()
             && self.enabled.memory
-            && let Ok(text) = self.shelf.read_once(&self.procfs, b"/", "meminfo")
+            && let Ok(text) = self.access.read_once(&self.procfs, b"/", "meminfo")
         {
             let of = |key: &[u8]| kilobytes(text, key);
             row.memory.usage =
@@ -316,12 +316,12 @@ impl Reader {
         snapshot: &mut Snapshot,
     ) {
         let paths = || read.iter().map(|(path, pid)| (*path, *pid));
-        self.owners.find(&mut self.shelf, &self.procfs, paths(), directory);
+        self.owners.find(&mut self.access, &self.procfs, paths(), directory);
         for ((path, _), row) in read.iter().zip(&mut snapshot.rows) {
             let Some(pid) = self.owners.process_of(path) else { continue };
             let folder = format!("/{pid}/net");
             let start = snapshot.interfaces.len();
-            if let Ok(text) = self.shelf.read_once(&self.procfs, folder.as_bytes(), "dev") {
+            if let Ok(text) = self.access.read_once(&self.procfs, folder.as_bytes(), "dev") {
                 network::parse(text, &mut snapshot.interfaces);
             }
             row.interfaces = start..snapshot.interfaces.len();

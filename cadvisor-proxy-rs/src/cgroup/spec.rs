@@ -2,7 +2,7 @@
 
 use super::at::{At, Gone};
 use super::hierarchy::{Controller, Tree};
-use super::kept::{Shelf, Trouble};
+use super::kept::{Access, Trouble};
 use super::parse::{Limit, limit, number, words};
 
 /// Beyond this the kernel means that there is no limit; it rounds to pages.
@@ -23,18 +23,18 @@ pub(super) struct Spec {
     pub(super) threads: Option<u64>,
 }
 
-pub(super) fn read(shelf: &mut Shelf, at: &At<'_>) -> Result<Spec, Gone> {
+pub(super) fn read(access: &mut Access, at: &At<'_>) -> Result<Spec, Gone> {
     let mut spec = Spec::default();
     if let Some(tree) = at.tree(Controller::Cpu) {
         if tree.v2 {
-            spec.shares = text(shelf, at, tree, "cpu.weight")?.and_then(number).and_then(shares);
-            if let Some(max) = text(shelf, at, tree, "cpu.max")? {
+            spec.shares = text(access, at, tree, "cpu.weight")?.and_then(number).and_then(shares);
+            if let Some(max) = text(access, at, tree, "cpu.max")? {
                 (spec.quota, spec.period) = max_of(max);
             }
         } else {
-            spec.shares = text(shelf, at, tree, "cpu.shares")?.and_then(number);
-            spec.period = text(shelf, at, tree, "cpu.cfs_period_us")?.and_then(number);
-            spec.quota = text(shelf, at, tree, "cpu.cfs_quota_us")?.and_then(quota);
+            spec.shares = text(access, at, tree, "cpu.shares")?.and_then(number);
+            spec.period = text(access, at, tree, "cpu.cfs_period_us")?.and_then(number);
+            spec.quota = text(access, at, tree, "cpu.cfs_quota_us")?.and_then(quota);
         }
     }
     if let Some(tree) = at.tree(Controller::Memory) {
@@ -45,23 +45,23 @@ pub(super) fn read(shelf: &mut Shelf, at: &At<'_>) -> Result<Spec, Gone> {
         };
         let Spec { memory, swap, reservation, .. } = &mut spec;
         for (slot, name) in [memory, swap, reservation].into_iter().zip(names) {
-            *slot = text(shelf, at, tree, name)?.and_then(bytes);
+            *slot = text(access, at, tree, name)?.and_then(bytes);
         }
     }
     if let Some(tree) = at.tree(Controller::Pids) {
-        spec.threads = text(shelf, at, tree, "pids.max")?.and_then(bytes);
+        spec.threads = text(access, at, tree, "pids.max")?.and_then(bytes);
     }
     Ok(spec)
 }
 
 /// Descriptors are for what every scrape reads.
 fn text<'s>(
-    shelf: &'s mut Shelf,
+    access: &'s mut Access,
     at: &At<'_>,
     tree: &Tree,
     name: &str,
 ) -> Result<Option<&'s [u8]>, Gone> {
-    match shelf.read_once(&tree.root, at.path, name) {
+    match access.read_once(&tree.root, at.path, name) {
         Ok(text) => Ok(Some(text)),
         Err(Trouble::Gone) => Err(Gone),
         Err(Trouble::Absent | Trouble::Refused) => Ok(None),
