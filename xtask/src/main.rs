@@ -44,7 +44,7 @@ enum Task {
     },
     /// Scrape node-exporter-rs for an hour while devices, mounts and processes come and go (as root)
     Soak(soak::Options),
-    /// Write the documents that are made from the collectors' tables
+    /// Write the documents that are made from tables: of collectors, of resources, of flags
     Docs {
         /// Write nothing; fail where a document differs from the tables
         #[arg(long)]

@@ -7,6 +7,7 @@
     reason = "support of tests: what fails is to be seen, and what is read is the test's own"
 )]
 
+mod metrics;
 mod run;
 
 use std::time::Duration;
@@ -123,6 +124,18 @@ fn the_page_shows_without_a_reload_what_goes_down_and_all_ends_with_ctrl_c() {
     if with_prometheus {
         let said = format!("{row} td[data-label=Prometheus]");
         browser.wait_for(&said, |texts| texts == ["down"]).unwrap();
+    }
+
+    for (service, file) in [
+        ("kube-state", "kube-state-rs/docs/metrics.md"),
+        ("cadvisor-proxy", "cadvisor-proxy-rs/docs/metrics.md"),
+        ("cadvisor-proxy-self", "cadvisor-proxy-rs/docs/metrics.md"),
+        ("consul-registrar", "consul-registrar/docs/metrics.md"),
+    ] {
+        // A machine without cgroups has no proxy to ask.
+        if let Some(url) = demo.url_of(service) {
+            metrics::are_documented(&url, file);
+        }
     }
 
     looks_right(&browser);

@@ -84,6 +84,16 @@ impl Demo {
     }
 }
 
+impl Demo {
+    /// Where a target's metrics are, from the report.
+    pub(crate) fn url_of(&self, service: &str) -> Option<String> {
+        let log = self.server.log();
+        let row = log.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let url = row.filter(|row| row.first() == Some(&"up") && row.get(1) == Some(&service));
+        url.filter_map(|row| row.get(2).map(|url| (*url).to_owned())).next()
+    }
+}
+
 impl Drop for Demo {
     fn drop(&mut self) {
         // Both fail only where it has ended already.
