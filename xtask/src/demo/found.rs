@@ -7,13 +7,13 @@ use std::process::Command;
 use e2e::servers;
 
 /// Where dockerd listens.
-pub(crate) const DOCKER: &str = "/var/run/docker.sock";
+const DOCKER: &str = "/var/run/docker.sock";
 /// The first Prometheus that knows `http_sd`.
 const HTTP_SD: (u32, u32) = (2, 28);
 
 pub(crate) struct Found {
-    /// dockerd answers.
-    pub(crate) docker: bool,
+    /// Whether dockerd answers, or why not.
+    pub(crate) docker: Result<(), String>,
     pub(crate) cgroups: bool,
     pub(crate) cluster: Objects,
     /// What is known of a Prometheus: its program and version, or why there is none.
@@ -36,12 +36,19 @@ impl Found {
             (None, None) => Objects::Nothing,
         };
         Self {
-            docker: UnixStream::connect(DOCKER).is_ok(),
+            docker: docker(),
             cgroups: Path::new("/sys/fs/cgroup").is_dir()
                 && Path::new("/proc/self/cgroup").exists(),
             cluster,
             prometheus: prometheus(),
         }
+    }
+}
+
+fn docker() -> Result<(), String> {
+    match UnixStream::connect(DOCKER) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{DOCKER}: {error}")),
     }
 }
 

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::found::{DOCKER, Found, Objects};
+use super::found::{Found, Objects};
 use crate::binary::{Programs, workspace};
 
 /// How long a cluster's API server may take before the sample takes its place.
@@ -173,10 +173,10 @@ impl Parts {
         let mut command = Command::new(program);
         command.arg(listen(address)).arg("--source=cgroup");
         command.arg(format!("--telemetry.listen-address={own}"));
-        let identity = if found.docker { "docker" } else { "none" };
+        let identity = if found.docker.is_ok() { "docker" } else { "none" };
         command.arg(format!("--identity={identity}"));
         self.run("cadvisor-proxy-rs", address, &mut command)?;
-        let origin = if found.docker { "cgroups, names by docker" } else { "cgroups" };
+        let origin = if found.docker.is_ok() { "cgroups, names by docker" } else { "cgroups" };
         self.target("cadvisor-proxy", address, origin);
         self.target("cadvisor-proxy-self", own, "cadvisor-proxy-rs about itself");
         self.note("Containers", true, "read from the cgroups of this machine, without a cAdvisor");
@@ -252,14 +252,13 @@ impl Parts {
         let mut command = Command::new(program);
         command.arg("run").arg(listen(address)).arg("--cluster-name=demo").arg("--source=static");
         command.arg(format!("--file={}", self.file().display()));
-        if found.docker {
-            command.args(["--source=docker", "--ip=127.0.0.1", "--allow-loopback"]);
-            let text = format!(
-                "{DOCKER} answers; a container with the label registrar.port=PORT becomes a target"
-            );
-            self.note("Docker", true, text);
-        } else {
-            self.note("Docker", false, format!("nobody answers on {DOCKER}"));
+        match &found.docker {
+            Ok(()) => {
+                command.args(["--source=docker", "--ip=127.0.0.1", "--allow-loopback"]);
+                let text = "dockerd answers; a container with the label registrar.port=PORT becomes a target";
+                self.note("Docker", true, text);
+            }
+            Err(why) => self.note("Docker", false, why.clone()),
         }
         self.run("consul-registrar", address, &mut command)?;
         self.target("consul-registrar", address, "consul-registrar about itself");
