@@ -83,7 +83,7 @@ fn the_page_shows_without_a_reload_what_goes_down_and_all_ends_with_ctrl_c() {
     let test = "the page of cargo demo in a browser";
     let Some(browser) = Browser::start(test) else { return };
     let (browser, mut demo) = (browser.unwrap(), Demo::start());
-    browser.size(1240, 1080).unwrap();
+    browser.size(1240, 1130).unwrap();
     browser.open(&demo.url).unwrap();
     let all_up = |texts: &[String]| texts.iter().any(|text| text.starts_with("All "));
     browser.wait_for("#summary", all_up).unwrap();
@@ -170,7 +170,7 @@ fn looks_right(browser: &Browser) {
             let contrast = browser.evaluate(CONTRAST, &[selector.into()]).unwrap();
             assert!(contrast.as_f64().unwrap() >= 4.5, "{selector} {scheme:?}: {contrast}");
         }
-        for width in [320, 390, 800, 1000, 1240, 1920] {
+        for width in [320, 390, 800, 1056, 1060, 1240, 1920] {
             browser.size(width, 900).unwrap();
             assert_eq!(browser.overflow().unwrap(), 0, "{width}");
         }

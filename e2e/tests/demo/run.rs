@@ -89,8 +89,8 @@ impl Demo {
     pub(crate) fn url_of(&self, service: &str) -> Option<String> {
         let log = self.server.log();
         let row = log.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let url = row.filter(|row| row.first() == Some(&"up") && row.get(1) == Some(&service));
-        url.filter_map(|row| row.get(2).map(|url| (*url).to_owned())).next()
+        let mut up = row.filter(|row| row.first() == Some(&"up") && row.get(1) == Some(&service));
+        Some((*up.next()?.get(2)?).to_owned())
     }
 }
 
