@@ -63,6 +63,10 @@ impl Storage {
         self.folder.path()
     }
 
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// What it has said since its start.
     pub fn log(&self) -> String {
         self.server.log()
@@ -76,9 +80,22 @@ impl Storage {
         serde_json::from_str(&text).with_context(|| format!("{path}: {text}"))
     }
 
+    /// What it answers to a query.
+    pub fn query(&self, query: &str) -> Result<Value> {
+        self.get(&format!("/api/v1/query?query={}", escaped(query)))
+    }
+
+    /// The values that a label has in these series.
+    pub fn label_values(&self, series: &str, label: &str) -> Result<Vec<String>> {
+        let answer =
+            self.get(&format!("/api/v1/label/{label}/values?match[]={}", escaped(series)))?;
+        let values = answer["data"].as_array().with_context(|| format!("{series}: {answer}"))?;
+        Ok(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
     /// The value of a query whose answer is one number.
     pub fn number(&self, query: &str) -> Result<f64> {
-        let answer = self.get(&format!("/api/v1/query?query={}", escaped(query)))?;
+        let answer = self.query(query)?;
         match answer["data"]["result"].as_array().map(Vec::as_slice) {
             Some([one]) => {
                 let value = one["value"][1].as_str().context("no value")?;

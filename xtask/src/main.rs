@@ -8,6 +8,7 @@ mod bench;
 mod binary;
 mod compare;
 mod conformance;
+mod dashboards;
 mod demo;
 mod deny;
 mod docs;
@@ -49,6 +50,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write Grafana's dashboards from the tables in manifests/dashboards/source
+    Dashboards {
+        /// Write nothing; fail where a dashboard differs from its table
+        #[arg(long)]
+        check: bool,
+    },
     /// Serve a generated cluster on loopback until it is ended
     Apiserver(apiserver::Options),
     /// Check licences, duplicates and sources of the dependencies against deny.toml, without network
@@ -87,6 +94,7 @@ fn run() -> Result<()> {
         Task::CompareNode => compare::run(),
         Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),
+        Task::Dashboards { check } => docs::bring(dashboards::documents()?, check),
         Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
     }
