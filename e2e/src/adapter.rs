@@ -8,13 +8,13 @@ use anyhow::{Context, Result, bail, ensure};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::Storage;
+use crate::storage::Database;
 
 const CONFIG: &str = "../manifests/prometheus/adapter/config.yaml";
 
 /// The metrics that the adapter would offer for pods of a namespace: by name and pod.
 pub fn metrics(
-    storage: &Storage,
+    database: &Database,
     namespace: &str,
 ) -> Result<BTreeMap<String, BTreeMap<String, f64>>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(CONFIG);
@@ -22,14 +22,14 @@ pub fn metrics(
     let mut out = BTreeMap::new();
     for rule in config["rules"].as_array().context("no rules")? {
         let before = out.len();
-        add(storage, rule, namespace, &mut out).with_context(|| rule["seriesQuery"].to_string())?;
+        add(database, rule, namespace, &mut out).with_context(|| rule["seriesQuery"].to_string())?;
         ensure!(out.len() > before, "no metric by {}", rule["seriesQuery"]);
     }
     Ok(out)
 }
 
 fn add(
-    storage: &Storage,
+    database: &Database,
     rule: &Value,
     namespace: &str,
     out: &mut BTreeMap<String, BTreeMap<String, f64>>,
@@ -38,7 +38,7 @@ fn add(
     let matches = Regex::new(&text(&rule["name"]["matches"])?)?;
     let shown_as = text(&rule["name"]["as"])?;
     let (space, pod) = (label(rule, "namespace")?, label(rule, "pod")?);
-    for series in storage.label_values(&text(&rule["seriesQuery"])?, "__name__")? {
+    for series in database.label_values(&text(&rule["seriesQuery"])?, "__name__")? {
         if !matches.is_match(&series) {
             continue;
         }
@@ -48,7 +48,7 @@ fn add(
             .replace("<<.Series>>", &series)
             .replace("<<.LabelMatchers>>", &matchers)
             .replace("<<.GroupBy>>", &pod);
-        let pods = values(&storage.query(&query)?, &pod).context(query)?;
+        let pods = values(&database.query(&query)?, &pod).context(query)?;
         if !pods.is_empty() && out.insert(name.clone(), pods).is_some() {
             bail!("{name} is made of two series");
         }

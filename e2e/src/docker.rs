@@ -9,7 +9,18 @@ use std::process::Command;
 pub struct Image(String);
 
 impl Image {
+    /// The program alone, as nobody.
     pub fn of(program: &Path) -> Self {
+        Self::built(program, "scratch", "", "USER 65534\n")
+    }
+
+    /// The program in `/bin` beside the testbed's tools, and a folder that its user may write to.
+    pub fn with_tools(program: &Path, folder: &str, user: &str) -> Self {
+        let more = format!("COPY --chown={user} empty {folder}\nUSER {user}\n");
+        Self::built(program, "testbed/busybox:1", "bin/", &more)
+    }
+
+    fn built(program: &Path, base: &str, place: &str, more: &str) -> Self {
         let name = program.file_name().unwrap().to_str().unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(program, folder.path().join(name)).unwrap();
@@ -20,8 +31,9 @@ impl Image {
             std::fs::copy(library, to).unwrap();
         }
         let copy = if libraries.is_empty() { "" } else { "COPY root /\n" };
+        std::fs::create_dir(folder.path().join("empty")).unwrap();
         let text = format!(
-            "FROM scratch\n{copy}COPY {name} /{name}\nUSER 65534\nENTRYPOINT [\"/{name}\"]\n"
+            "FROM {base}\n{copy}COPY {name} /{place}{name}\n{more}ENTRYPOINT [\"/{place}{name}\"]\n"
         );
         std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
         let image = Self(format!("e2e/{name}:{}", std::process::id()));

@@ -1,6 +1,8 @@
 //! Prometheus and VictoriaMetrics: started with a scrape configuration, asked for what they stored.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -18,10 +20,14 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// A time series database that scrapes.
 #[derive(Debug)]
 pub struct Storage {
-    port: u16,
+    database: Database,
     folder: TempDir,
     server: Server,
 }
+
+/// One that runs anywhere, to be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Database(pub SocketAddr);
 
 /// How the two are told the same.
 #[derive(Clone, Copy, Debug)]
@@ -56,25 +62,34 @@ impl Storage {
                 ]),
         };
         let server = Server::start(&program.display().to_string(), &mut command)?;
-        Ok(Self { port, folder, server })
+        Ok(Self { database: Database(agent::local(port)), folder, server })
     }
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
     /// What it has said since its start.
     pub fn log(&self) -> String {
         self.server.log()
     }
+}
+
+impl Deref for Storage {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.database
+    }
+}
+
+impl Database {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0)
+    }
 
     pub fn get(&self, path: &str) -> Result<Value> {
-        let request = Request::new(agent::local(self.port), path);
-        let response = request.send().with_context(|| format!("log:\n{}", self.server.log()))?;
+        let response = Request::new(self.0, path).send()?;
         let text = response.text()?;
         ensure!(response.status == 200, "{path}: {} {text}", response.status);
         serde_json::from_str(&text).with_context(|| format!("{path}: {text}"))

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn every_dashboard_is_made_and_every_panel_says_what_it_shows() {
         let documents = documents().unwrap();
-        assert_eq!(documents.len(), 6);
+        assert_eq!(documents.len(), 7);
         for document in documents {
             let dashboard: Value = serde_json::from_str(&document.text).unwrap();
             for panel in dashboard["panels"].as_array().unwrap() {

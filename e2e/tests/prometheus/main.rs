@@ -8,6 +8,8 @@
 )]
 
 mod alerts;
+mod compose;
 mod dashboards;
 mod remote;
 mod scene;
+mod shipped;
