@@ -22,7 +22,8 @@ pub fn metrics(
     let mut out = BTreeMap::new();
     for rule in config["rules"].as_array().context("no rules")? {
         let before = out.len();
-        add(database, rule, namespace, &mut out).with_context(|| rule["seriesQuery"].to_string())?;
+        add(database, rule, namespace, &mut out)
+            .with_context(|| rule["seriesQuery"].to_string())?;
         ensure!(out.len() > before, "no metric by {}", rule["seriesQuery"]);
     }
     Ok(out)

@@ -32,7 +32,9 @@ impl Project {
         let folder = tempfile::tempdir().unwrap();
         let ports: Vec<_> = PORTS.map(|port| (port.to_owned(), free_port().unwrap())).into();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for place in ["images/compose", "manifests/prometheus/rules", "manifests/prometheus/alerting"] {
+        for place in
+            ["images/compose", "manifests/prometheus/rules", "manifests/prometheus/alerting"]
+        {
             let to = folder.path().join(place);
             std::fs::create_dir_all(&to).unwrap();
             for file in std::fs::read_dir(root.join(place)).unwrap() {
@@ -135,12 +137,19 @@ fn a_host_has_its_monitoring_by_one_command() {
         wait_until(service, PATIENCE, || is_healthy(&project, service)).unwrap();
     }
     let database = Database(local(project.port("9090")));
-    for job in ["node-exporter", "cadvisor-proxy", "cadvisor-proxy-self", "consul-registrar", "prometheus"] {
-        database.expect(&format!("sum(up{{job=\"{job}\",cluster_name=\"hosts\"}})"), |up| up == 1.0).unwrap();
+    for job in
+        ["node-exporter", "cadvisor-proxy", "cadvisor-proxy-self", "consul-registrar", "prometheus"]
+    {
+        database
+            .expect(&format!("sum(up{{job=\"{job}\",cluster_name=\"hosts\"}})"), |up| up == 1.0)
+            .unwrap();
     }
     wait_until("Alertmanager by Consul", PATIENCE, || {
         let known = database.get("/api/v1/alertmanagers")?;
-        known["data"]["activeAlertmanagers"][0]["url"].as_str().map(str::to_owned).context(known.to_string())
+        known["data"]["activeAlertmanagers"][0]["url"]
+            .as_str()
+            .map(str::to_owned)
+            .context(known.to_string())
     })
     .unwrap();
     wait_until("data for the panels", PATIENCE, || {

@@ -19,7 +19,8 @@ fn every_panel_has_data_and_an_autoscaler_finds_its_metrics() {
     // Where a target is down, that says more than the panels that miss it.
     storage.expect("min(up{job!=\"app\"})", |up| up == 1.0).unwrap();
     // A pod that starts while somebody looks.
-    let scale = ["scale", "deployment/application", "--replicas=2", "--namespace", &scene.space.name];
+    let scale =
+        ["scale", "deployment/application", "--replicas=2", "--namespace", &scene.space.name];
     cluster.kubectl(&scale).unwrap();
     let answers = wait_until("data for every panel", PATIENCE, || {
         let answers = dashboards::ask(&storage)?;

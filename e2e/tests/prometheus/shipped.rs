@@ -11,7 +11,8 @@ fn overlays_configurations_rules_and_their_tests_are_right() {
     let newest = servers::find("kubectl-1.36");
     let Some(kubectl) = newest.or_else(|| servers::need(test, "kubectl")) else { return };
     let Some(promtool) = servers::need(test, "promtool") else { return };
-    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/check"));
+    let mut command =
+        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/check"));
     command.env("KUBECTL", kubectl).env("PROMTOOL", promtool);
     for (variable, name) in [("AMTOOL", "amtool"), ("COMPOSE", "docker-compose")] {
         let Some(program) = servers::need(test, name) else { return };
@@ -20,6 +21,7 @@ fn overlays_configurations_rules_and_their_tests_are_right() {
     // Debian's own Python has yaml, which another one on the path may not have.
     let path = std::env::var("PATH").unwrap_or_default();
     let output = command.env("PATH", format!("/usr/bin:{path}")).output().unwrap();
-    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    let said =
+        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
     assert!(output.status.success(), "{}", said.concat());
 }
