@@ -8,13 +8,13 @@ use anyhow::{Context, Result, bail, ensure};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::storage::Database;
+use crate::storage::{Asked, value};
 
 const CONFIG: &str = "../manifests/prometheus/adapter/config.yaml";
 
 /// The metrics that the adapter would offer for pods of a namespace: by name and pod.
 pub fn metrics(
-    database: &Database,
+    prometheus: &Asked,
     namespace: &str,
 ) -> Result<BTreeMap<String, BTreeMap<String, f64>>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(CONFIG);
@@ -22,7 +22,7 @@ pub fn metrics(
     let mut out = BTreeMap::new();
     for rule in config["rules"].as_array().context("no rules")? {
         let before = out.len();
-        add(database, rule, namespace, &mut out)
+        add(prometheus, rule, namespace, &mut out)
             .with_context(|| rule["seriesQuery"].to_string())?;
         ensure!(out.len() > before, "no metric by {}", rule["seriesQuery"]);
     }
@@ -30,7 +30,7 @@ pub fn metrics(
 }
 
 fn add(
-    database: &Database,
+    prometheus: &Asked,
     rule: &Value,
     namespace: &str,
     out: &mut BTreeMap<String, BTreeMap<String, f64>>,
@@ -39,7 +39,7 @@ fn add(
     let matches = Regex::new(&text(&rule["name"]["matches"])?)?;
     let shown_as = text(&rule["name"]["as"])?;
     let (space, pod) = (label(rule, "namespace")?, label(rule, "pod")?);
-    for series in database.label_values(&text(&rule["seriesQuery"])?, "__name__")? {
+    for series in prometheus.label_values(&text(&rule["seriesQuery"])?, "__name__")? {
         if !matches.is_match(&series) {
             continue;
         }
@@ -49,7 +49,11 @@ fn add(
             .replace("<<.Series>>", &series)
             .replace("<<.LabelMatchers>>", &matchers)
             .replace("<<.GroupBy>>", &pod);
-        let pods = values(&database.query(&query)?, &pod).context(query)?;
+        let mut pods = BTreeMap::new();
+        for row in prometheus.series(&query)? {
+            let name = row["metric"][&pod].as_str().with_context(|| row.to_string())?;
+            pods.insert(name.to_owned(), value(&row)?);
+        }
         if !pods.is_empty() && out.insert(name.clone(), pods).is_some() {
             bail!("{name} is made of two series");
         }
@@ -62,12 +66,4 @@ fn label(rule: &Value, resource: &str) -> Result<String> {
     let labels = rule["resources"]["overrides"].as_object().context("no overrides")?;
     let label = labels.iter().find(|(_, value)| value["resource"] == resource);
     label.map(|(label, _)| label.clone()).with_context(|| format!("no label for a {resource}"))
-}
-
-fn values(answer: &Value, label: &str) -> Result<BTreeMap<String, f64>> {
-    let rows = answer["data"]["result"].as_array().context("no result")?;
-    let value = |row: &Value| {
-        Some((row["metric"][label].as_str()?.to_owned(), row["value"][1].as_str()?.parse().ok()?))
-    };
-    rows.iter().map(|row| value(row).with_context(|| row.to_string())).collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::storage::Database;
+use crate::storage::Asked;
 
 /// What has no data where nothing is wrong: dashboard, panel, reason, with a tab between them.
 const WITHOUT_DATA: &str = include_str!("dashboards/without-data.tsv");
@@ -98,26 +98,26 @@ pub fn without_data() -> Result<BTreeMap<(String, String), String>> {
 
 /// Asks a Prometheus every query of every panel twice: as a page asks that has just been opened, where each variable is
 /// All, and with the values that the page offers, all of them chosen.
-pub fn ask(database: &Database) -> Result<Answers> {
-    ask_some(database, |_| true)
+pub fn ask(prometheus: &Asked) -> Result<Answers> {
+    ask_some(prometheus, |_| true)
 }
 
 /// As [`ask`], of the pages with these addresses alone.
-pub fn ask_some(database: &Database, wanted: impl Fn(&str) -> bool) -> Result<Answers> {
+pub fn ask_some(prometheus: &Asked, wanted: impl Fn(&str) -> bool) -> Result<Answers> {
     let excuses = without_data()?;
     let mut answers = Answers::default();
     for dashboard in all()?.into_iter().filter(|dashboard| wanted(&dashboard.uid)) {
         let opened: BTreeMap<_, _> =
             dashboard.variables.iter().map(|(name, _)| (name.clone(), ".*".to_owned())).collect();
         let chosen =
-            chosen(database, &dashboard.variables).with_context(|| dashboard.uid.clone())?;
+            chosen(prometheus, &dashboard.variables).with_context(|| dashboard.uid.clone())?;
         for panel in &dashboard.panels {
             answers.panels += 1;
             let mut silent = Vec::new();
             for query in &panel.queries {
                 for (what, values) in [("all", &opened), ("chosen", &chosen)] {
                     answers.queries += 1;
-                    if let Err(error) = asked(database, &filled(query, values)) {
+                    if let Err(error) = asked(prometheus, &filled(query, values)) {
                         silent.push(format!(
                             "{} / {} ({what}): {error:#}",
                             dashboard.uid, panel.title
@@ -136,23 +136,21 @@ pub fn ask_some(database: &Database, wanted: impl Fn(&str) -> bool) -> Result<An
     Ok(answers)
 }
 
-fn asked(database: &Database, query: &str) -> Result<()> {
-    let answer = database.query(query)?;
+fn asked(prometheus: &Asked, query: &str) -> Result<()> {
     let number = |series: &Value| series["value"][1].as_str().is_some_and(|value| value != "NaN");
-    let some = answer["data"]["result"].as_array().is_some_and(|all| all.iter().any(number));
-    ensure!(some, "no data for {query}");
+    ensure!(prometheus.series(query)?.iter().any(number), "no data for {query}");
     Ok(())
 }
 
 /// The values of each variable, as one regular expression.
-fn chosen(database: &Database, variables: &[(String, String)]) -> Result<BTreeMap<String, String>> {
+fn chosen(prometheus: &Asked, variables: &[(String, String)]) -> Result<BTreeMap<String, String>> {
     let mut known = BTreeMap::new();
     for (name, query) in variables {
         let query = filled(query, &known);
         let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
         let (series, label) =
             inner.and_then(|inner| inner.rsplit_once(", ")).context(query.clone())?;
-        let values = database.label_values(series, label)?;
+        let values = prometheus.label_values(series, label)?;
         ensure!(!values.is_empty(), "${name} offers nothing: {query}");
         let values: Vec<String> = values.iter().map(|value| literal(value)).collect();
         known.insert(name.clone(), format!("({})", values.join("|")));

@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod agent;
 pub mod apiserver;
+pub mod browser;
 pub mod cluster;
 pub mod consul;
 pub mod dashboards;
@@ -17,6 +18,7 @@ pub mod tally;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;
+pub use browser::Browser;
 pub use consul::Consul;
 pub use docker::Image;
 pub use exposition::Scrape;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -20,14 +19,10 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// A time series database that scrapes.
 #[derive(Debug)]
 pub struct Storage {
-    database: Database,
+    port: u16,
     folder: TempDir,
     server: Server,
 }
-
-/// One that runs anywhere, to be asked.
-#[derive(Clone, Copy, Debug)]
-pub struct Database(pub SocketAddr);
 
 /// How the two are told the same.
 #[derive(Clone, Copy, Debug)]
@@ -62,32 +57,47 @@ impl Storage {
                 ]),
         };
         let server = Server::start(&program.display().to_string(), &mut command)?;
-        Ok(Self { database: Database(agent::local(port)), folder, server })
+        Ok(Self { port, folder, server })
     }
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{}", self.asked().0)
+    }
+
     /// What it has said since its start.
     pub fn log(&self) -> String {
         self.server.log()
     }
-}
 
-impl Deref for Storage {
-    type Target = Database;
+    /// Where it is asked.
+    pub fn asked(&self) -> Asked {
+        Asked(agent::local(self.port))
+    }
 
-    fn deref(&self) -> &Database {
-        &self.database
+    pub fn get(&self, path: &str) -> Result<Value> {
+        self.asked().get(path).with_context(|| format!("log:\n{}", self.server.log()))
+    }
+
+    /// The value of a query whose answer is one number.
+    pub fn number(&self, query: &str) -> Result<f64> {
+        self.asked().number(query)
+    }
+
+    /// Waits until a query's only number is right.
+    pub fn expect(&self, query: &str, right: impl Fn(f64) -> bool) -> Result<f64> {
+        self.asked().expect(query, right)
     }
 }
 
-impl Database {
-    pub fn url(&self) -> String {
-        format!("http://{}", self.0)
-    }
+/// The API of a storage, wherever it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked(pub SocketAddr);
 
+impl Asked {
     pub fn get(&self, path: &str) -> Result<Value> {
         let response = Request::new(self.0, path).send()?;
         let text = response.text()?;
@@ -95,28 +105,37 @@ impl Database {
         serde_json::from_str(&text).with_context(|| format!("{path}: {text}"))
     }
 
-    /// What it answers to a query.
-    pub fn query(&self, query: &str) -> Result<Value> {
-        self.get(&format!("/api/v1/query?query={}", escaped(query)))
+    /// What a query gives now: objects with `metric` and `value`, or `values` of a range.
+    pub fn series(&self, query: &str) -> Result<Vec<Value>> {
+        self.answer(&format!("/api/v1/query?query={}", escaped(query)))
+    }
+
+    /// As [`Self::series`], at a time in seconds since 1970.
+    pub fn series_at(&self, query: &str, time: f64) -> Result<Vec<Value>> {
+        self.answer(&format!("/api/v1/query?query={}&time={time}", escaped(query)))
     }
 
     /// The values that a label has in these series.
     pub fn label_values(&self, series: &str, label: &str) -> Result<Vec<String>> {
-        let answer =
-            self.get(&format!("/api/v1/label/{label}/values?match[]={}", escaped(series)))?;
+        let path = format!("/api/v1/label/{label}/values?match[]={}", escaped(series));
+        let answer = self.get(&path)?;
         let values = answer["data"].as_array().with_context(|| format!("{series}: {answer}"))?;
         Ok(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
+    fn answer(&self, path: &str) -> Result<Vec<Value>> {
+        let mut answer = self.get(path)?;
+        match answer["data"]["result"].take() {
+            Value::Array(series) => Ok(series),
+            other => bail!("{path}: {other}"),
+        }
+    }
+
     /// The value of a query whose answer is one number.
     pub fn number(&self, query: &str) -> Result<f64> {
-        let answer = self.query(query)?;
-        match answer["data"]["result"].as_array().map(Vec::as_slice) {
-            Some([one]) => {
-                let value = one["value"][1].as_str().context("no value")?;
-                value.parse().with_context(|| format!("{query}: {value:?}"))
-            }
-            _ => bail!("{query}: {answer}"),
+        match self.series(query)?.as_slice() {
+            [one] => value(one).with_context(|| query.to_owned()),
+            other => bail!("{query}: {other:?}"),
         }
     }
 
@@ -128,6 +147,12 @@ impl Database {
             Ok::<_, anyhow::Error>(value)
         })
     }
+}
+
+/// The value of one of [`Asked::series`].
+pub fn value(series: &Value) -> Result<f64> {
+    let text = series["value"][1].as_str().context("no value")?;
+    text.parse().with_context(|| text.to_owned())
 }
 
 /// A query as part of a URL.

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::local;
 use e2e::docker::docker;
-use e2e::storage::Database;
+use e2e::storage::Asked;
 use e2e::{Image, agent, dashboards, free_port, servers, wait_until};
 use tempfile::TempDir;
 
@@ -114,7 +114,7 @@ fn a_host_has_its_monitoring_by_one_command() {
     let test = "docker-compose on this host";
     let Some(_) = servers::need(test, "docker-compose") else { return };
     let Some(consul) = servers::need(test, "consul") else { return };
-    let Some(prometheus) = servers::need(test, "prometheus-consul") else { return };
+    let Some(program) = servers::need(test, "prometheus-consul") else { return };
     let Some(alertmanager) = servers::need(test, "alertmanager") else { return };
     let known = Command::new("docker").args(["image", "inspect", "testbed/busybox:1"]).output();
     if !known.is_ok_and(|output| output.status.success()) {
@@ -127,7 +127,7 @@ fn a_host_has_its_monitoring_by_one_command() {
     let nobody = "65534:65534";
     project.images = vec![
         ("CONSUL_IMAGE", Image::with_tools(&consul, "/consul/data", "100:1000")),
-        ("PROMETHEUS_IMAGE", Image::with_tools(&prometheus, "/prometheus", nobody)),
+        ("PROMETHEUS_IMAGE", Image::with_tools(&program, "/prometheus", nobody)),
         ("ALERTMANAGER_IMAGE", Image::with_tools(&alertmanager, "/alertmanager", nobody)),
     ];
     project.compose(&["config", "--quiet"]);
@@ -136,16 +136,16 @@ fn a_host_has_its_monitoring_by_one_command() {
     for service in SERVICES {
         wait_until(service, PATIENCE, || is_healthy(&project, service)).unwrap();
     }
-    let database = Database(local(project.port("9090")));
+    let prometheus = Asked(local(project.port("9090")));
     for job in
         ["node-exporter", "cadvisor-proxy", "cadvisor-proxy-self", "consul-registrar", "prometheus"]
     {
-        database
+        prometheus
             .expect(&format!("sum(up{{job=\"{job}\",cluster_name=\"hosts\"}})"), |up| up == 1.0)
             .unwrap();
     }
     wait_until("Alertmanager by Consul", PATIENCE, || {
-        let known = database.get("/api/v1/alertmanagers")?;
+        let known = prometheus.get("/api/v1/alertmanagers")?;
         known["data"]["activeAlertmanagers"][0]["url"]
             .as_str()
             .map(str::to_owned)
@@ -153,7 +153,7 @@ fn a_host_has_its_monitoring_by_one_command() {
     })
     .unwrap();
     wait_until("data for the panels", PATIENCE, || {
-        let answers = dashboards::ask_some(&database, |uid| uid == "agents-docker")?;
+        let answers = dashboards::ask_some(&prometheus, |uid| uid == "agents-docker")?;
         ensure!(answers.missing.is_empty(), "{}", answers.missing.join("\n"));
         Ok::<_, anyhow::Error>(())
     })

@@ -23,7 +23,7 @@ fn every_panel_has_data_and_an_autoscaler_finds_its_metrics() {
         ["scale", "deployment/application", "--replicas=2", "--namespace", &scene.space.name];
     cluster.kubectl(&scale).unwrap();
     let answers = wait_until("data for every panel", PATIENCE, || {
-        let answers = dashboards::ask(&storage)?;
+        let answers = dashboards::ask(&storage.asked())?;
         ensure!(answers.missing.is_empty(), "{}", answers.missing.join("\n"));
         Ok::<_, anyhow::Error>(answers)
     })
@@ -50,7 +50,7 @@ fn drill_down(storage: &Storage, space: &str) {
 }
 
 fn autoscaler(storage: &Storage, space: &str) {
-    let metrics = adapter::metrics(storage, space).unwrap();
+    let metrics = adapter::metrics(&storage.asked(), space).unwrap();
     for name in [
         "http_requests_per_second",
         "queue_length",
