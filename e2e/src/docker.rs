@@ -11,20 +11,22 @@ pub struct Image(String);
 impl Image {
     /// The program alone, as nobody.
     pub fn of(program: &Path) -> Self {
-        Self::built(program, "scratch", "", "USER 65534\n")
+        Self::built(program, "scratch", "", &[], "USER 65534\n")
     }
 
-    /// The program in `/bin` beside the testbed's tools, and a folder that its user may write to.
-    pub fn with_tools(program: &Path, folder: &str, user: &str) -> Self {
+    /// The program in `/bin` beside the testbed's tools and these files of this machine, and a folder that its user may
+    /// write to.
+    pub fn with_tools(program: &Path, files: &[&str], folder: &str, user: &str) -> Self {
         let more = format!("COPY --chown={user} empty {folder}\nUSER {user}\n");
-        Self::built(program, "testbed/busybox:1", "bin/", &more)
+        Self::built(program, "testbed/busybox:1", "bin/", files, &more)
     }
 
-    fn built(program: &Path, base: &str, place: &str, more: &str) -> Self {
+    fn built(program: &Path, base: &str, place: &str, files: &[&str], more: &str) -> Self {
         let name = program.file_name().unwrap().to_str().unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(program, folder.path().join(name)).unwrap();
-        let libraries = libraries(program);
+        let mut libraries = libraries(program);
+        libraries.extend(files.iter().map(|&file| file.to_owned()));
         for library in &libraries {
             let to = folder.path().join("root").join(library.trim_start_matches('/'));
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();

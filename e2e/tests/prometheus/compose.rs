@@ -19,6 +19,12 @@ const PORTS: [&str; 9] = ["9100", "4194", "4195", "10243", "8500", "8300", "8301
 const SERVICES: [&str; 6] =
     ["node-exporter", "cadvisor-proxy", "registrar", "consul", "prometheus", "alertmanager"];
 
+/// What Debian's Alertmanager has beside itself.
+const TEMPLATES: [&str; 2] = [
+    "/usr/share/prometheus/alertmanager/default.tmpl",
+    "/usr/share/prometheus/alertmanager/email.tmpl",
+];
+
 /// A copy of the file and of what it mounts, on ports of its own; its containers and volumes go with it.
 struct Project {
     folder: TempDir,
@@ -126,9 +132,12 @@ fn a_host_has_its_monitoring_by_one_command() {
     let mut project = Project::new();
     let nobody = "65534:65534";
     project.images = vec![
-        ("CONSUL_IMAGE", Image::with_tools(&consul, "/consul/data", "100:1000")),
-        ("PROMETHEUS_IMAGE", Image::with_tools(&program, "/prometheus", nobody)),
-        ("ALERTMANAGER_IMAGE", Image::with_tools(&alertmanager, "/alertmanager", nobody)),
+        ("CONSUL_IMAGE", Image::with_tools(&consul, &[], "/consul/data", "100:1000")),
+        ("PROMETHEUS_IMAGE", Image::with_tools(&program, &[], "/prometheus", nobody)),
+        (
+            "ALERTMANAGER_IMAGE",
+            Image::with_tools(&alertmanager, &TEMPLATES, "/alertmanager", nobody),
+        ),
     ];
     project.compose(&["config", "--quiet"]);
     let up = ["up", "--detach", "--no-build"];

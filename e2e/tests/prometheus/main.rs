@@ -10,6 +10,7 @@
 mod alerts;
 mod compose;
 mod dashboards;
+mod discovered;
 mod remote;
 mod scene;
 mod shipped;
