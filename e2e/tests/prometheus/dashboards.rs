@@ -42,11 +42,11 @@ fn drill_down(storage: &Storage, space: &str) {
     let pod = format!(
         "count({app} * on (cluster_name, namespace, pod_name, pod_ip) group_right () container_memory_rss{{container=\"application\"}})"
     );
-    storage.expect(&pod, |pods| pods == 1.0).unwrap();
+    storage.expect(&pod, |pods| pods == 2.0).unwrap();
     let node = format!(
         "count({app} * on (cluster_name, node) group_right () node_load1 * on (node) group_left () kube_node_info)"
     );
-    storage.expect(&node, |nodes| nodes == 1.0).unwrap();
+    storage.expect(&node, |nodes| nodes == 2.0).unwrap();
 }
 
 fn autoscaler(storage: &Storage, space: &str) {
