@@ -44,7 +44,7 @@ fn drill_down(storage: &Storage, space: &str) {
     );
     storage.expect(&pod, |pods| pods == 2.0).unwrap();
     let node = format!(
-        "count({app} * on (cluster_name, node) group_right () node_load1 * on (node) group_left () kube_node_info)"
+        "count({app} * on (cluster_name, node) group_left () node_load1 and on (cluster_name, node) kube_node_info)"
     );
     storage.expect(&node, |nodes| nodes == 2.0).unwrap();
 }
