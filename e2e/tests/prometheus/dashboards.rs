@@ -60,5 +60,6 @@ fn autoscaler(storage: &Storage, space: &str) {
         let pods = metrics.get(name).unwrap_or_else(|| panic!("no {name}: {:?}", metrics.keys()));
         assert!(pods.keys().any(|pod| pod.starts_with("application-")), "{name}: {pods:?}");
     }
-    assert!((0.1..=3.0).contains(metrics["http_requests_per_second"].values().next().unwrap()));
+    let rates = &metrics["http_requests_per_second"];
+    assert!(rates.values().any(|rate| (0.1..=10.0).contains(rate)), "{rates:?}");
 }
