@@ -10,7 +10,9 @@ pub mod exposition;
 pub mod http;
 pub mod process;
 pub mod promtool;
+pub mod sample;
 pub mod servers;
+pub mod site;
 pub mod storage;
 pub mod tally;
 
