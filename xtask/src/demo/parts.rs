@@ -182,7 +182,7 @@ impl Parts {
         let mut command = Command::new(program);
         command.arg(listen(address)).arg("--source=cgroup");
         command.arg(format!("--telemetry.listen-address={own}"));
-        let identity = if found.docker.is_ok() { "docker" } else { "none" };
+        let identity = if found.docker.is_ok() { "docker" } else { "cgroup" };
         command.arg(format!("--identity={identity}"));
         self.run("cadvisor-proxy-rs", address, &mut command)?;
         let origin = if found.docker.is_ok() { "cgroups, names by docker" } else { "cgroups" };
