@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod apiserver;
+pub mod cgroups;
 pub mod cluster;
 pub mod consul;
 pub mod docker;
