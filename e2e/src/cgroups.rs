@@ -124,7 +124,7 @@ impl Node {
 
 impl Container {
     fn new(number: usize, driver: Driver) -> Self {
-        let id = format!("{:064x}", 0xc0ff_ee00_u128 << 64 | number as u128 + 1);
+        let id = format!("{:064x}", (0xc0ff_ee00_u128 << 64) + number as u128 + 1);
         let number_of_pod = number / CONTAINERS_OF_POD;
         let pod = format!("{0:08x}-0000-4000-8000-{0:012x}", number_of_pod + 1);
         let path = path(driver, number_of_pod, &pod, &id);
