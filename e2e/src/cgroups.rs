@@ -168,6 +168,7 @@ fn lines<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files that the test has made")]
 mod tests {
     use super::*;
 
@@ -184,7 +185,7 @@ mod tests {
                 };
                 for container in &node.containers {
                     let path = hierarchy.join(container.path.trim_start_matches('/')).join(file);
-                    let text = fs::read_to_string(path).unwrap();
+                    let text = String::from_utf8(fs::read(path).unwrap()).unwrap();
                     assert_eq!(text, format!("{}\n", container.facts.memory));
                     for pid in &container.pids {
                         assert!(node.proc().join(pid.to_string()).join("stat").is_file());

@@ -6,6 +6,7 @@
 
 mod containers;
 mod curve;
+mod live;
 mod report;
 mod subject;
 

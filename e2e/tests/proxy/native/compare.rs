@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::known::{Known, Rule};
-use super::look::{Look, family, label};
+use super::look::{Look, family};
 
 /// How far a moment of the peer's may be off: it reads some files before it looks at the clock, others after.
 const SLACK: f64 = 0.5;
@@ -31,7 +31,7 @@ impl Comparison {
         theirs: &dyn Fn() -> Result<String>,
     ) -> Result<Self> {
         let mut looks = Vec::new();
-        let mut again = |looks: &mut Vec<Look>| -> Result<()> {
+        let again = |looks: &mut Vec<Look>| -> Result<()> {
             looks.push(Look::take(ours)?);
             std::thread::sleep(pause);
             Ok(())
@@ -117,10 +117,6 @@ impl Comparison {
         stale.map(|row| format!("{} {:?}: {}", row.family, row.rule, row.reason)).collect()
     }
 
-    pub(super) fn theirs(&self) -> &Look {
-        &self.theirs
-    }
-
     pub(super) fn ours(&self) -> (&Look, &Look) {
         (self.ours.first().unwrap(), self.ours.last().unwrap())
     }
@@ -135,15 +131,9 @@ fn is_gauge(key: &str) -> bool {
 }
 
 /// What was wrong every time; a moment's disagreement of two that read at their own times is none.
-pub(super) fn always(rounds: Vec<Wrong>) -> Wrong {
-    let mut rounds = rounds.into_iter();
+pub(super) fn always(mut rounds: impl Iterator<Item = Wrong>) -> Wrong {
     let first = rounds.next().unwrap_or_default();
     rounds.fold(first, |known, next| {
         known.into_iter().filter(|(key, _)| next.contains_key(key)).collect()
     })
-}
-
-/// Series of containers with these names.
-pub(super) fn named<'a>(names: &'a BTreeSet<String>) -> impl Fn(&str) -> bool + 'a {
-    |key| label(key, "name").is_some_and(|name| names.contains(name))
 }

@@ -32,32 +32,44 @@ const fn within(family: &'static str, much: f64, reason: &'static str) -> Known 
 const NEVER: &str = "always 0: nobody turns the reader of loads on";
 const SCHEDULER: &str = "always 0: the scheduler that counted it left the kernel with 5.0";
 const WALK: &str = "the size of a container's files takes a walk of them: opt-in";
+const NEWER: &str = "of a newer cAdvisor";
 const SECOND: &str = "whole seconds, rounded each in its own way";
 
-/// cAdvisor 0.38 on plain docker.
-pub(super) const CADVISOR: &[Known] = &[
-    theirs("container_cpu_load_average_10s", NEVER),
-    theirs("container_tasks_state", NEVER),
-    theirs("container_fs_inodes_free", WALK),
-    theirs("container_fs_inodes_total", WALK),
-    theirs("container_fs_limit_bytes", WALK),
-    theirs("container_fs_usage_bytes", WALK),
-    theirs("container_fs_io_current", SCHEDULER),
-    theirs("container_fs_io_time_seconds_total", SCHEDULER),
-    theirs("container_fs_io_time_weighted_seconds_total", SCHEDULER),
-    theirs("container_fs_read_seconds_total", SCHEDULER),
-    theirs("container_fs_reads_merged_total", SCHEDULER),
-    theirs("container_fs_sector_reads_total", SCHEDULER),
-    theirs("container_fs_sector_writes_total", SCHEDULER),
-    theirs("container_fs_write_seconds_total", SCHEDULER),
-    theirs("container_fs_writes_merged_total", SCHEDULER),
-    theirs("container_memory_numa_pages", "off in the kubelet; no dashboard reads it"),
-    within("container_last_seen", 1.0, SECOND),
-    within("container_start_time_seconds", 1.0, SECOND),
-    ours("container_memory_kernel_usage", "of a newer cAdvisor"),
-    ours("container_memory_total_active_file_bytes", "of a newer cAdvisor"),
-    ours("container_memory_total_inactive_file_bytes", "of a newer cAdvisor"),
-    ours("container_memory_file_dirty_bytes", "of a newer cAdvisor"),
-    ours("container_memory_file_writeback_bytes", "of a newer cAdvisor"),
-    ours("container_oom_events_total", "of a newer cAdvisor"),
-];
+/// What `cAdvisor` 0.38 and a kubelet of 1.20, which has the same in it, do not share with us.
+macro_rules! shared {
+    ($($more:expr,)*) => {
+        &[
+            theirs("container_cpu_load_average_10s", NEVER),
+            theirs("container_tasks_state", NEVER),
+            theirs("container_fs_inodes_free", WALK),
+            theirs("container_fs_inodes_total", WALK),
+            theirs("container_fs_limit_bytes", WALK),
+            theirs("container_fs_usage_bytes", WALK),
+            theirs("container_fs_io_current", SCHEDULER),
+            theirs("container_fs_io_time_seconds_total", SCHEDULER),
+            theirs("container_fs_io_time_weighted_seconds_total", SCHEDULER),
+            theirs("container_fs_read_seconds_total", SCHEDULER),
+            theirs("container_fs_reads_merged_total", SCHEDULER),
+            theirs("container_fs_sector_reads_total", SCHEDULER),
+            theirs("container_fs_sector_writes_total", SCHEDULER),
+            theirs("container_fs_write_seconds_total", SCHEDULER),
+            theirs("container_fs_writes_merged_total", SCHEDULER),
+            within("container_last_seen", 1.0, SECOND),
+            within("container_start_time_seconds", 1.0, SECOND),
+            ours("container_memory_kernel_usage", NEWER),
+            ours("container_memory_total_active_file_bytes", NEWER),
+            ours("container_memory_total_inactive_file_bytes", NEWER),
+            ours("container_memory_file_dirty_bytes", NEWER),
+            ours("container_memory_file_writeback_bytes", NEWER),
+            ours("container_oom_events_total", NEWER),
+            $($more,)*
+        ]
+    };
+}
+
+/// `cAdvisor` 0.38 on plain docker.
+pub(super) const CADVISOR: &[Known] =
+    shared![theirs("container_memory_numa_pages", "off in the kubelet; no dashboard reads it"),];
+
+/// The kubelet of 1.20.
+pub(super) const KUBELET: &[Known] = shared![];

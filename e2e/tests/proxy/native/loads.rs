@@ -5,15 +5,28 @@ use std::process::Command;
 
 use e2e::docker::docker;
 
-const IMAGE: &str = "testbed/busybox:1";
+pub(super) const IMAGE: &str = "testbed/busybox:1";
 
-/// Of the fill's memory; a quarter of a page of any kernel divides it.
+/// What one container writes into its memory, and what limits it.
 pub(super) const FILL: u64 = 24 << 20;
 pub(super) const FILL_LIMIT: u64 = 64 << 20;
-pub(super) const OOM_LIMIT: u64 = 16 << 20;
-/// Half a CPU.
+pub(super) const RESERVATION: u64 = 32 << 20;
+pub(super) const PIDS: u64 = 50;
+const OOM_LIMIT: u64 = 16 << 20;
+/// Two fifths of a CPU.
 pub(super) const QUOTA: u64 = 20_000;
+pub(super) const PERIOD: u64 = 50_000;
 pub(super) const SHARES: u64 = 512;
+pub(super) const FILES: u64 = 777;
+
+pub(super) const IDLE: &str = "exec sleep 3600";
+const BURN: &str = "while :; do :; done";
+/// Without a limit, and yet not all of the machine.
+const WORK: &str = "while :; do i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; sleep 0.2; done";
+/// One process of it is killed, the others stay.
+const OOM: &str = "sh -c 'exec tail /dev/zero'; exec sleep 3600";
+const DISK: &str = "while :; do dd if=/dev/zero of=/x bs=64k count=4 oflag=direct 2>/dev/null; \
+    dd if=/x of=/dev/null bs=64k iflag=direct 2>/dev/null; sleep 0.5; done";
 
 /// Containers that go with their guard.
 pub(super) struct Loads {
@@ -43,30 +56,33 @@ impl Loads {
     /// Whatever a container can do that is counted.
     pub(super) fn all(what: &str, disk: &str) -> Self {
         let mut loads = Self::new(what);
-        let burn = "while :; do :; done";
-        let (quota, shares) = (format!("--cpu-quota={QUOTA}"), format!("--cpu-shares={SHARES}"));
-        loads.start("quota", &["--label=com.example.app=burn", &quota, "--cpu-period=50000"], burn);
-        // Without a limit, and yet not all of the machine.
-        loads.start("burn", &[&shares], "while :; do i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; sleep 0.2; done");
-        let limit = [FILL_LIMIT, FILL_LIMIT * 2].map(|bytes| bytes.to_string());
-        let (memory, swap) =
-            (format!("--memory={}", limit[0]), format!("--memory-swap={}", limit[1]));
-        let fill = format!("head -c {FILL} /dev/zero > /dev/shm/fill; exec sleep 3600");
-        loads.start("fill", &[&memory, &swap, "--memory-reservation=32m", "--pids-limit=50"], &fill);
-        let oom = format!("--memory={OOM_LIMIT}");
-        let script = "sh -c 'exec tail /dev/zero'; sleep 3600";
-        loads.start("oom", &[&oom, &format!("--memory-swap={OOM_LIMIT}")], script);
+        let (quota, period, shares, files) = (
+            format!("--cpu-quota={QUOTA}"),
+            format!("--cpu-period={PERIOD}"),
+            format!("--cpu-shares={SHARES}"),
+            format!("--ulimit=nofile={FILES}"),
+        );
+        loads.start("quota", &["--label=com.example.app=burn", &quota, &period], BURN);
+        loads.start("burn", &[&shares], WORK);
+        let fill = [
+            format!("--memory={FILL_LIMIT}"),
+            format!("--memory-swap={}", FILL_LIMIT * 2),
+            format!("--memory-reservation={RESERVATION}"),
+            format!("--pids-limit={PIDS}"),
+        ];
+        let script = format!("head -c {FILL} /dev/zero > /dev/shm/fill; exec sleep 3600");
+        loads.start("fill", &fill.each_ref().map(String::as_str), &script);
+        let limits = [format!("--memory={OOM_LIMIT}"), format!("--memory-swap={OOM_LIMIT}")];
+        loads.start("oom", &limits.each_ref().map(String::as_str), OOM);
         // The kernel counts a device's I/O only where it is to be throttled.
         let rates = ["read", "write"].map(|way| format!("--device-{way}-bps={disk}:1gb"));
-        let script = "while :; do dd if=/dev/zero of=/x bs=64k count=4 oflag=direct 2>/dev/null; \
-                      dd if=/x of=/dev/null bs=64k iflag=direct 2>/dev/null; sleep 0.5; done";
-        loads.start("disk", &[&rates[0], &rates[1]], script);
+        loads.start("disk", &rates.each_ref().map(String::as_str), DISK);
         loads.start("net", &[], "exec ping -q $(ip route | awk '/default/ {print $3}')");
-        loads.start("idle", &["--ulimit=nofile=777"], "exec sleep 3600");
-        let shared = format!("--network=container:{}", loads.name("idle"));
-        loads.start("shared", &[&shared], "exec sleep 3600");
-        loads.start("alone", &["--network=none"], "exec sleep 3600");
-        loads.start("host", &["--network=host"], "exec sleep 3600");
+        loads.start("idle", &[&files], IDLE);
+        let beside = format!("--network=container:{}", loads.name("idle"));
+        loads.start("beside", &[&beside], IDLE);
+        loads.start("alone", &["--network=none"], IDLE);
+        loads.start("host", &["--network=host"], IDLE);
         loads
     }
 

@@ -78,3 +78,9 @@ pub(super) fn family(key: &str) -> &str {
 pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
+
+/// A number of the kernel's, as a sample has it.
+#[expect(clippy::float_cmp, reason = "a whole number of less than 53 bits is exact")]
+pub(super) fn is(value: f64, wanted: u64) -> bool {
+    value == wanted as f64
+}

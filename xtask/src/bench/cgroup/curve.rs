@@ -1,6 +1,7 @@
 //! The curve over generated nodes: a table for programs and a plot for people, in cadvisor-proxy-rs/docs.
 //!
-//! The files are a disk's, not the kernel's own: what it costs the kernel to write them is not in it.
+//! The files of a generated node are a disk's: they are opened anew each time, and the kernel does not have to write them.
+//! So there is a third line, of cgroups of this machine's kernel.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use e2e::cgroups::{Driver, Node, Shape, Version};
 
 use super::Figures;
+use super::live::Live;
 use super::subject::Subject;
 use crate::bench::plot::{Line, Plot, svg};
 use crate::binary::workspace;
@@ -18,19 +20,42 @@ const CONTAINERS: [usize; 6] = [50, 100, 200, 300, 400, 500];
 /// One after another: CPU time is counted in hundredths of a second.
 const SCRAPES: u32 = 100;
 
+/// Whose files are read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Files {
+    Generated(Version),
+    Kernel,
+}
+
+impl Files {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Generated(Version::V2) => "v2, generated",
+            Self::Generated(Version::V1) => "v1, generated",
+            Self::Kernel => "v1, this kernel",
+        }
+    }
+}
+
 struct Point {
-    version: Version,
+    files: Files,
     containers: usize,
     figures: Figures,
 }
 
 pub(super) fn run(program: &Path) -> Result<()> {
     let mut points = Vec::new();
-    for version in [Version::V2, Version::V1] {
+    for files in [Files::Generated(Version::V2), Files::Generated(Version::V1), Files::Kernel] {
         for containers in CONTAINERS {
-            let figures = measure(program, version, containers)?;
-            points.push(Point { version, containers, figures });
+            let figures = match files {
+                Files::Generated(version) => Some(generated(program, version, containers)?),
+                Files::Kernel => kernels(program, containers)?,
+            };
+            points.extend(figures.map(|figures| Point { files, containers, figures }));
         }
+    }
+    if points.iter().all(|point| point.files != Files::Kernel) {
+        println!("SKIPPED: cgroups of this kernel: they take root and cgroup v1");
     }
     print!("{}", shown(&points));
     let docs = workspace().join("cadvisor-proxy-rs/docs");
@@ -43,14 +68,24 @@ pub(super) fn run(program: &Path) -> Result<()> {
     Ok(())
 }
 
-fn measure(program: &Path, version: Version, containers: usize) -> Result<Figures> {
+fn generated(program: &Path, version: Version, containers: usize) -> Result<Figures> {
     let node = Node::generate(Shape { version, driver: Driver::Systemd, containers })?;
     let flags = [
         "--identity=none".to_owned(),
+        format!("--path.cgroup={}", node.cgroups().display()),
         format!("--path.procfs={}", node.proc().display()),
         format!("--path.sysfs={}", node.sys().display()),
     ];
-    let mut subject = Subject::ours(program, &flags)?;
+    measure(program, &flags)
+}
+
+fn kernels(program: &Path, containers: usize) -> Result<Option<Figures>> {
+    let live = Live::start(containers)?;
+    live.map(|_live| measure(program, &["--identity=none".to_owned()])).transpose()
+}
+
+fn measure(program: &Path, flags: &[String]) -> Result<Figures> {
+    let mut subject = Subject::ours(program, flags)?;
     subject.begin()?;
     for _ in 0..SCRAPES {
         subject.scrape()?;
@@ -61,8 +96,7 @@ fn measure(program: &Path, version: Version, containers: usize) -> Result<Figure
 /// A column: its name, and its value in seconds, bytes, or a number of things.
 type Column = (&'static str, fn(&Point) -> f64);
 
-const COLUMNS: [Column; 7] = [
-    ("cgroup_version", |p| if p.version == Version::V1 { 1.0 } else { 2.0 }),
+const COLUMNS: [Column; 6] = [
     ("containers", |p| p.containers as f64),
     ("series", |p| p.figures.series as f64),
     ("body_bytes", |p| p.figures.bytes as f64),
@@ -72,11 +106,11 @@ const COLUMNS: [Column; 7] = [
 ];
 
 fn table(points: &[Point]) -> String {
-    let mut out = COLUMNS.map(|(name, _)| name).join("\t") + "\n";
+    let mut out = "cgroup\t".to_owned() + &COLUMNS.map(|(name, _)| name).join("\t") + "\n";
     for point in points {
         let cells = COLUMNS.map(|(_, value)| number(value(point)));
         // Writing to a String cannot fail.
-        _ = writeln!(out, "{}", cells.join("\t"));
+        _ = writeln!(out, "{}\t{}", point.files.name(), cells.join("\t"));
     }
     out
 }
@@ -89,43 +123,47 @@ fn number(value: f64) -> String {
 fn shown(points: &[Point]) -> String {
     let head = ["cgroup", "containers", "CPU per scrape", "wall", "RSS peak", "series", "body"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(points.iter().map(|Point { version, containers, figures: f }| {
+    rows.extend(points.iter().map(|Point { files, containers, figures: f }| {
         let ms = |seconds: f64| format!("{:.2} ms", seconds * 1e3);
         let (size, body) = (bytes(f.peak), bytes(f.bytes as f64));
-        let name = format!("{version:?}").to_lowercase();
         let count = containers.to_string();
-        vec![name, count, ms(f.cpu), ms(f.wall), size, f.series.to_string(), body]
+        vec![
+            files.name().to_owned(),
+            count,
+            ms(f.cpu),
+            ms(f.wall),
+            size,
+            f.series.to_string(),
+            body,
+        ]
     }));
     columns(&rows, &[1, 2, 3, 4, 5, 6])
 }
 
 fn plots(points: &[Point]) -> [Plot; 2] {
-    let line = |name, colour, version, value: fn(&Figures) -> f64| Line {
-        name,
+    let line = |files: Files, colour, value: fn(&Figures) -> f64| Line {
+        name: files.name(),
         colour,
-        dashed: version == Version::V1,
+        dashed: files != Files::Kernel,
         points: points
             .iter()
-            .filter(|point| point.version == version)
+            .filter(|point| point.files == files)
             .map(|point| (point.containers as f64, value(&point.figures)))
             .collect(),
+    };
+    let lines = |value: fn(&Figures) -> f64| {
+        vec![
+            line(Files::Kernel, "#0b6e4f", value),
+            line(Files::Generated(Version::V2), "#1d4e89", value),
+            line(Files::Generated(Version::V1), "#e08e45", value),
+        ]
     };
     [
         Plot {
             title: "Resident memory at its peak, bytes",
             across: "containers",
-            lines: vec![
-                line("cgroup v2", "#0b6e4f", Version::V2, |f| f.peak),
-                line("cgroup v1", "#1d4e89", Version::V1, |f| f.peak),
-            ],
+            lines: lines(|f| f.peak),
         },
-        Plot {
-            title: "CPU per scrape, seconds",
-            across: "containers",
-            lines: vec![
-                line("cgroup v2", "#0b6e4f", Version::V2, |f| f.cpu),
-                line("cgroup v1", "#1d4e89", Version::V1, |f| f.cpu),
-            ],
-        },
+        Plot { title: "CPU per scrape, seconds", across: "containers", lines: lines(|f| f.cpu) },
     ]
 }
