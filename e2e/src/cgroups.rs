@@ -3,7 +3,7 @@
 //! Every number follows from a container's place, so that a test knows what must be said of it, and none is there twice.
 
 mod facts;
-mod machine;
+pub mod machine;
 mod v1;
 mod v2;
 

@@ -12,6 +12,11 @@ use super::{Container, Device, Facts, Network, Node, Version, put};
 const BOOT: u64 = 1_767_225_600;
 const MEMORY: &str =
     "MemTotal:       16384000 kB\nMemFree:         8192000 kB\nSwapTotal:       2048000 kB";
+/// Bytes of memory, and CPUs: what the machine must be said to have.
+pub const RAM: u64 = 16_384_000 << 10;
+pub const CPUS: u64 = 8;
+pub const CORES: u64 = 4;
+pub const SOCKETS: u64 = 2;
 const BOOT_ID: &str = "00000000-0000-4000-8000-00000000b007";
 const MACHINE_ID: &str = "0123456789abcdef0123456789abcdef";
 const SYSTEM_UUID: &str = "00000000-0000-4000-8000-00000000d111";
@@ -24,13 +29,13 @@ pub(super) fn write(node: &Node, version: Version) -> Result<()> {
     let files = [
         ("stat", stat),
         ("meminfo", MEMORY.to_owned()),
-        ("cpuinfo", cpuinfo()),
         ("diskstats", devices.iter().map(diskstats).collect()),
     ];
     put(&proc, &files)?;
     put(&proc.join("sys/kernel/random"), &[("boot_id", BOOT_ID)])?;
     put(&node.root().join("etc"), &[("machine-id", MACHINE_ID)])?;
     put(&sys.join("class/dmi/id"), &[("product_uuid", SYSTEM_UUID)])?;
+    cpus(&sys)?;
     for device in devices {
         let folder = sys.join(format!("dev/block/{}:{}", device.major, device.minor));
         put(&folder, &[("uevent", format!("DEVNAME={}\nDEVTYPE=disk", device.name))])?;
@@ -126,14 +131,15 @@ fn mounts(version: Version) -> String {
 }
 
 /// Two sockets of two cores with two threads each.
-fn cpuinfo() -> String {
-    let cpu = |number: usize| {
+fn cpus(sys: &Path) -> Result<()> {
+    let folder = sys.join("devices/system/cpu");
+    put(&folder, &[("online", format!("0-{}", CPUS - 1))])?;
+    for number in 0..CPUS {
         let (socket, core) = (number / 4, number / 2 % 2);
-        format!(
-            "processor\t: {number}\nphysical id\t: {socket}\ncore id\t\t: {core}\ncpu cores\t: 2\n\n"
-        )
-    };
-    (0..8).map(cpu).collect()
+        let files = [("physical_package_id", socket.to_string()), ("core_id", core.to_string())];
+        put(&folder.join(format!("cpu{number}/topology")), &files)?;
+    }
+    Ok(())
 }
 
 fn diskstats(device: &Device) -> String {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use e2e::agent::local;
+use e2e::docker::docker;
 use e2e::{Server, free_port, servers, wait_until};
 
 use crate::subject::proxy;
@@ -29,7 +30,8 @@ const FLAGS: &[&str] = &[
     "--source=cgroup",
     "--identity=docker",
     "--identity.host-ip=192.0.2.7",
-    "--container-labels=com.example.app",
+    "--identity.container-labels=com.example.app",
+    "--cgroup.enable=descriptors",
 ];
 
 /// Reads all cgroups once a second, whatever their load.
@@ -104,6 +106,18 @@ fn every_series_of_cadvisor_on_plain_docker_is_here_with_its_value() {
     let last = rounds.last().unwrap();
     assert_eq!(last.stale(CADVISOR, &about), Vec::<String>::new());
     says_what_docker_was_told(&loads, rounds[0].ours().0, last.ours().1);
+    // Limits that are changed are told at the very next scrape.
+    let name = loads.name("fill");
+    let memory = (loads::FILL_LIMIT + (8 << 20)).to_string();
+    docker(&["update", "--memory", &memory, "--memory-swap", &memory, "--cpu-shares=300", &name]);
+    let look = Look::take(ours).unwrap();
+    for (what, wanted) in [
+        ("container_spec_memory_limit_bytes", loads::FILL_LIMIT + (8 << 20)),
+        ("container_spec_cpu_shares", 300),
+    ] {
+        let said = look.value(what, &[("name", &name)]);
+        assert!(said.is_some_and(|said| look::is(said, wanted)), "{what} {said:?}, not {wanted}");
+    }
 }
 
 /// What was asked for and what was done is there: two readers that are wrong in the same way are found out.

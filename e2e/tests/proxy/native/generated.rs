@@ -1,8 +1,9 @@
 //! A generated node, whose every number is known: what the kernel of no machine at hand shows, cgroup v2 above all.
 
+use e2e::cgroups::machine::{CORES, CPUS, RAM, SOCKETS};
 use e2e::cgroups::{Container, Driver, Facts, Node, Shape, Version};
 
-use super::look::{Look, family, label};
+use super::look::{Look, family, is, label};
 use crate::subject::proxy;
 
 /// What a family must say of a container; nothing where there must be no such series.
@@ -92,7 +93,7 @@ const ROWS: &[Row] = &[
 const NETWORK: [&str; 4] =
     ["bytes_total", "packets_total", "errors_total", "packets_dropped_total"];
 
-fn is(
+fn agrees(
     wrong: &mut Vec<String>,
     look: &Look,
     id: &str,
@@ -117,7 +118,7 @@ fn network(wrong: &mut Vec<String>, look: &Look, container: &Container) {
         for (name, number) in NETWORK.into_iter().zip(numbers) {
             let name = format!("container_network_{way}_{name}");
             let truth = pause.then_some(number as f64);
-            is(wrong, look, path, (&name, &[("interface", "eth0")]), truth);
+            agrees(wrong, look, path, (&name, &[("interface", "eth0")]), truth);
         }
     }
 }
@@ -130,15 +131,16 @@ fn check(shape: Shape) {
         format!("--path.cgroup={}", node.cgroups().display()),
         format!("--path.procfs={}", node.proc().display()),
         format!("--path.sysfs={}", node.sys().display()),
+        format!("--path.rootfs={}", node.root().display()),
     ]);
     let look = Look::take(|| agent.text("/metrics")).unwrap();
     let mut wrong = Vec::new();
     for container in &node.containers {
         for (name, labels, truth) in ROWS {
             let truth = truth(&container.facts, shape.version);
-            is(&mut wrong, &look, &container.path, (name, labels), truth);
+            agrees(&mut wrong, &look, &container.path, (name, labels), truth);
         }
-        is(
+        agrees(
             &mut wrong,
             &look,
             &container.path,
@@ -146,6 +148,15 @@ fn check(shape: Shape) {
             Some(container.pids.len() as f64),
         );
         network(&mut wrong, &look, container);
+    }
+    for (name, number) in [
+        ("machine_cpu_cores", CPUS),
+        ("machine_cpu_physical_cores", CORES),
+        ("machine_cpu_sockets", SOCKETS),
+        ("machine_memory_bytes", RAM),
+    ] {
+        let said = look.value(name, &[]);
+        assert!(said.is_some_and(|said| is(said, number)), "{name} {said:?}, not {number}");
     }
     assert!(wrong.is_empty(), "{shape:?}: {wrong:#?}");
     let known = |key: &String| {

@@ -72,9 +72,9 @@ fn generated(program: &Path, version: Version, containers: usize) -> Result<Figu
     let node = Node::generate(Shape { version, driver: Driver::Systemd, containers })?;
     let flags = [
         "--identity=none".to_owned(),
-        format!("--path.cgroup={}", node.cgroups().display()),
         format!("--path.procfs={}", node.proc().display()),
         format!("--path.sysfs={}", node.sys().display()),
+        format!("--path.rootfs={}", node.root().display()),
     ];
     measure(program, &flags)
 }
