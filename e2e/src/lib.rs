@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod apiserver;
+pub mod browser;
 pub mod cgroups;
 pub mod cluster;
 pub mod consul;
@@ -16,6 +17,7 @@ pub mod tally;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;
+pub use browser::Browser;
 pub use consul::Consul;
 pub use docker::Image;
 pub use exposition::Scrape;
