@@ -91,6 +91,7 @@ impl<'a> Process<'a> {
         let files =
             [("stat", stat), ("cgroup", groups), ("status", status), ("limits", limits.concat())];
         put(&folder, &files)?;
+        put(&folder, &[("comm", name)])?;
         put(&folder.join("net"), &[("dev", network(of.network))])?;
         for name in ["fd", "ns"] {
             let folder = folder.join(name);

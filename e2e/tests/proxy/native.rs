@@ -18,7 +18,7 @@ use e2e::docker::docker;
 use e2e::{Server, free_port, servers, wait_until};
 
 use crate::subject::proxy;
-use compare::{Comparison, always};
+use compare::{Comparison, always, told};
 use known::CADVISOR;
 use loads::Loads;
 use look::{Look, family, label};
@@ -102,7 +102,7 @@ fn every_series_of_cadvisor_on_plain_docker_is_here_with_its_value() {
     let round = |_| Comparison::take(before, pause, &ours, &theirs).unwrap();
     let rounds: Vec<Comparison> = (0..ROUNDS).map(round).collect();
     let wrong = always(rounds.iter().map(|round| round.wrong(CADVISOR, &about)));
-    assert!(wrong.is_empty(), "{} series: {wrong:#?}", wrong.len());
+    assert!(wrong.is_empty(), "{}", told(&wrong));
     let last = rounds.last().unwrap();
     assert_eq!(last.stale(CADVISOR, &about), Vec::<String>::new());
     says_what_docker_was_told(&loads, rounds[0].ours().0, last.ours().1);
@@ -158,8 +158,8 @@ fn says_what_docker_was_told(loads: &Loads, first: &Look, last: &Look) {
             "{what} of {name} stands still"
         );
     }
-    // Half of a CPU at most, as the kernel gives it out.
+    // The kernel gives it out in slices, so that it may be a little more.
     let usage = |look| value(look, "cpu_usage_seconds_total", "quota");
     let share = (usage(last) - usage(first)) / (last.to - first.from);
-    assert!(share < 0.5, "{share} of a CPU");
+    assert!(share < 0.1, "{share} of a CPU");
 }

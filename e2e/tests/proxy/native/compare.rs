@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::known::{Known, Rule};
-use super::look::{Look, family};
+use super::look::{Look, family, label};
 
 /// How far a moment of the peer's may be off: it reads some files before it looks at the clock, others after.
 const SLACK: f64 = 0.5;
@@ -21,6 +21,19 @@ pub(super) struct Comparison {
 
 /// What is wrong, by series.
 pub(super) type Wrong = BTreeMap<String, String>;
+
+/// A family a line, with how many of its series are wrong and one of them.
+pub(super) fn told(wrong: &Wrong) -> String {
+    let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (key, why) in wrong {
+        families.entry(family(key)).or_default().push(format!("{key}: {why}"));
+    }
+    let lines = families.iter().map(|(family, all)| {
+        let first = all.first().map(String::as_str).unwrap_or_default();
+        format!("\n{family}, {} series, such as {first}", all.len())
+    });
+    lines.collect()
+}
 
 impl Comparison {
     /// Asks us for this long, then the peer, and us a few times more.
@@ -55,8 +68,10 @@ impl Comparison {
         for (key, sample) in self.theirs.series.iter().filter(|(key, _)| about(key)) {
             let within = match rule(known, family(key)) {
                 Some(Rule::Theirs) => continue,
+                Some(Rule::Zero) if sample.value == 0.0 && self.never(key) => continue,
                 Some(Rule::Within(within)) => within,
-                Some(Rule::Ours) | None => 0.0,
+                Some(Rule::Moves(within)) if self.moves(key) => within,
+                Some(_) | None => 0.0,
             };
             if let Some(why) = self.differs(key, sample.value, sample.at, within) {
                 wrong.insert(key.clone(), why);
@@ -72,6 +87,18 @@ impl Comparison {
             }
         }
         wrong
+    }
+
+    fn never(&self, key: &str) -> bool {
+        self.ours.iter().all(|look| !look.series.contains_key(key))
+    }
+
+    /// Whether the container of a series has run at all meanwhile.
+    fn moves(&self, key: &str) -> bool {
+        let id = label(key, "id").unwrap_or_default();
+        let usage = |look: &Look| look.value("container_cpu_usage_seconds_total", &[("id", id)]);
+        let (first, last) = self.ours();
+        usage(first) != usage(last)
     }
 
     fn differs(&self, key: &str, theirs: f64, at: Option<f64>, within: f64) -> Option<String> {
@@ -111,7 +138,9 @@ impl Comparison {
         let is_stale = |row: &&Known| match row.rule {
             Rule::Theirs => !theirs.contains(row.family) || ours.contains(row.family),
             Rule::Ours => theirs.contains(row.family),
-            Rule::Within(_) => !theirs.contains(row.family) || !ours.contains(row.family),
+            Rule::Within(_) | Rule::Moves(_) | Rule::Zero => {
+                !theirs.contains(row.family) || !ours.contains(row.family)
+            }
         };
         let stale = known.iter().filter(is_stale);
         stale.map(|row| format!("{} {:?}: {}", row.family, row.rule, row.reason)).collect()

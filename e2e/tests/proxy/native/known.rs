@@ -9,6 +9,10 @@ pub(super) enum Rule {
     Ours,
     /// Both have it, and may differ by this much.
     Within(f64),
+    /// Both have it, and may differ by this much where the container does something.
+    Moves(f64),
+    /// The peer says 0 where nothing was counted, and we say nothing.
+    Zero,
 }
 
 pub(super) struct Known {
@@ -25,6 +29,16 @@ const fn ours(family: &'static str, reason: &'static str) -> Known {
     Known { family, rule: Rule::Ours, reason }
 }
 
+const fn moves(family: &'static str, much: f64) -> Known {
+    let reason = "processes come and go between two looks";
+    Known { family, rule: Rule::Moves(much), reason }
+}
+
+const fn zero(family: &'static str) -> Known {
+    let reason = "the kernel has counted nothing for the container's device";
+    Known { family, rule: Rule::Zero, reason }
+}
+
 const fn within(family: &'static str, much: f64, reason: &'static str) -> Known {
     Known { family, rule: Rule::Within(much), reason }
 }
@@ -32,6 +46,7 @@ const fn within(family: &'static str, much: f64, reason: &'static str) -> Known 
 const NEVER: &str = "always 0: nobody turns the reader of loads on";
 const SCHEDULER: &str = "always 0: the scheduler that counted it left the kernel with 5.0";
 const WALK: &str = "the size of a container's files takes a walk of them: opt-in";
+const MODULES: &str = "of memory modules that few machines have, by a library of their maker";
 const NEWER: &str = "of a newer cAdvisor";
 const SECOND: &str = "whole seconds, rounded each in its own way";
 
@@ -62,14 +77,36 @@ macro_rules! shared {
             ours("container_memory_file_dirty_bytes", NEWER),
             ours("container_memory_file_writeback_bytes", NEWER),
             ours("container_oom_events_total", NEWER),
+            ours("container_pressure_cpu_stalled_seconds_total", NEWER),
+            ours("container_pressure_cpu_waiting_seconds_total", NEWER),
+            ours("container_pressure_io_stalled_seconds_total", NEWER),
+            ours("container_pressure_io_waiting_seconds_total", NEWER),
+            ours("container_pressure_memory_stalled_seconds_total", NEWER),
+            ours("container_pressure_memory_waiting_seconds_total", NEWER),
+            ours("container_blkio_device_usage_total", NEWER),
+            ours("container_cpu_cfs_burst_periods_total", NEWER),
+            ours("container_cpu_cfs_burst_seconds_total", NEWER),
+            ours("container_memory_workingset_refault_anon_total", NEWER),
+            ours("container_memory_workingset_refault_file_total", NEWER),
+            moves("container_file_descriptors", 6.0),
+            moves("container_processes", 2.0),
+            moves("container_threads", 2.0),
+            zero("container_fs_reads_total"),
+            zero("container_fs_writes_total"),
             $($more,)*
         ]
     };
 }
 
 /// `cAdvisor` 0.38 on plain docker.
-pub(super) const CADVISOR: &[Known] =
-    shared![theirs("container_memory_numa_pages", "off in the kubelet; no dashboard reads it"),];
+pub(super) const CADVISOR: &[Known] = shared![
+    theirs("container_memory_numa_pages", "off in the kubelet; no dashboard reads it"),
+    theirs("machine_nvm_avg_power_budget_watts", MODULES),
+    theirs("machine_nvm_capacity", MODULES),
+    ours("machine_cpu_books", NEWER),
+    ours("machine_cpu_drawers", NEWER),
+    ours("machine_swap_bytes", NEWER),
+];
 
 /// The kubelet of 1.20.
 pub(super) const KUBELET: &[Known] = shared![];

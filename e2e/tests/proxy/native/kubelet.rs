@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::cluster::Cluster;
 use e2e::{Agent, Scrape, wait_until};
 
-use super::compare::{Comparison, always};
+use super::compare::{Comparison, always, told};
 use super::known::KUBELET;
 use super::look::{Look, label};
 use super::{PATIENCE, ROUNDS};
@@ -16,7 +16,6 @@ use crate::truth;
 const PODS: &str = include_str!("../objects/native.yaml");
 /// Four containers that work, and a pause for each of three pods.
 const CONTAINERS: usize = 7;
-const KUBELETS: &str = "/api/v1/nodes/testbed-node/proxy/metrics/cadvisor";
 
 /// The kubelet reads a cgroup every ten to fifteen seconds.
 const BEFORE: Duration = Duration::from_secs(20);
@@ -53,11 +52,18 @@ fn every_series_of_the_kubelet_about_pods_is_here_with_its_value_and_labels() {
     let space = cluster.space("native");
     let space = space.name.as_str();
     cluster.apply(&PODS.replace("SPACE", space));
-    let flags =
-        ["--source=cgroup".to_owned(), "--identity=docker".to_owned(), truth::host_ip(&cluster)];
+    let flags = [
+        "--source=cgroup".to_owned(),
+        "--identity=docker".to_owned(),
+        "--cgroup.enable=descriptors".to_owned(),
+        truth::host_ip(&cluster),
+    ];
     let (agent, _own) = proxy(&flags);
     let ours = || agent.text("/metrics");
-    let theirs = || Ok(String::from_utf8(cluster.kubectl(&["get", "--raw", KUBELETS])?)?);
+    // Passed on as it comes.
+    let (peer, _own) =
+        proxy(&[subject::kubelet(&cluster), vec!["--identity=none".to_owned()]].concat());
+    let theirs = || peer.text("/metrics/cadvisor");
     for (what, ask) in [
         ("pods in the kubelet's answer", &theirs as &dyn Fn() -> Result<String>),
         ("pods in our answer", &ours),
@@ -70,13 +76,13 @@ fn every_series_of_the_kubelet_about_pods_is_here_with_its_value_and_labels() {
     let round = |_| Comparison::take(BEFORE, PAUSE, &ours, &theirs).unwrap();
     let rounds: Vec<Comparison> = (0..ROUNDS).map(round).collect();
     let wrong = always(rounds.iter().map(|round| round.wrong(KUBELET, &about)));
-    assert!(wrong.is_empty(), "{} series: {wrong:#?}", wrong.len());
+    assert!(wrong.is_empty(), "{}", told(&wrong));
     let last = rounds.last().context("no round").unwrap();
     assert_eq!(last.stale(KUBELET, &about), Vec::<String>::new());
     is_labelled(&agent, &cluster, space);
     let of = |container| [("namespace", space), ("container", container)];
     let (_, look) = last.ours();
-    assert_eq!(look.value("container_spec_cpu_quota", &of("burn")), Some(20_000.0));
+    assert_eq!(look.value("container_spec_cpu_quota", &of("burn")), Some(2_000.0));
     let limit = look.value("container_spec_memory_limit_bytes", &of("fill"));
     assert_eq!(limit, Some(f64::from(64 << 20)));
 }
