@@ -157,8 +157,7 @@ impl Known {
         } else {
             (self.look, self.since) = (look, Some(Instant::now()));
         }
-        self.settled =
-            look.is_some() && self.since.is_some_and(|since| since.elapsed() > GRAIN);
+        self.settled = look.is_some() && self.since.is_some_and(|since| since.elapsed() > GRAIN);
         let read = text::read(path).map_err(|error| error.to_string());
         let parsed = read
             .and_then(|text| parse(path, &text, service).map_err(|problem| problem.to_string()));
