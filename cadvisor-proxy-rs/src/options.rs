@@ -8,6 +8,7 @@ use exporter_toolkit::log::LogOptions;
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
+use crate::cgroup::CgroupOptions;
 use crate::identity::IdentityOptions;
 use crate::proxy::SourceKind;
 use crate::rewrite::RewriteOptions;
@@ -26,6 +27,8 @@ pub const BUILD: Build = Build::new("cadvisor_proxy", env!("CARGO_PKG_VERSION"))
 pub struct Options {
     #[command(flatten)]
     pub target: TargetOptions,
+    #[command(flatten)]
+    pub cgroup: CgroupOptions,
     #[command(flatten)]
     pub series: RewriteOptions,
     #[command(flatten)]
@@ -113,6 +116,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options, clap::
          cadvisor-proxy-rs healthcheck            asks the agent that runs beside it, for images without a shell\n\
          cadvisor-proxy-rs version                prints the version\n\n\
          On a node:     --source=kubelet --target.pin-file=/var/lib/kubelet/pki/kubelet.crt --profile=kube-prometheus-stack\n\
+         No cAdvisor:   --source=cgroup\n\
          Bare docker:   --source=cadvisor --target=http://127.0.0.1:8080\n\
          Beside an app: --source=exporter --target=http://127.0.0.1:9090/metrics, with POD_NAME and POD_IP set",
     );
