@@ -56,9 +56,12 @@ pub(crate) fn every_agent_survives_being_killed(stage: &Stage) {
 fn rows(stage: &Stage) -> Vec<(String, u64)> {
     let mut rows = Vec::new();
     for service in stage.consul.get("/v1/catalog/services").unwrap().as_object().unwrap().keys() {
-        let answer = stage.consul.get(&format!("/v1/catalog/service/{service}?tag=cluster%3D{CLUSTER}"));
+        let answer =
+            stage.consul.get(&format!("/v1/catalog/service/{service}?tag=cluster%3D{CLUSTER}"));
         // Applications of others may come and go.
-        let others = |row: &&Value| row["ServiceMeta"]["namespace"].as_str().is_none_or(|of| [SPACE, APPS].contains(&of));
+        let others = |row: &&Value| {
+            row["ServiceMeta"]["namespace"].as_str().is_none_or(|of| [SPACE, APPS].contains(&of))
+        };
         for row in answer.unwrap().as_array().unwrap().iter().filter(others) {
             rows.push((row["ServiceID"].to_string(), row["ModifyIndex"].as_u64().unwrap()));
         }
@@ -70,7 +73,11 @@ fn rows(stage: &Stage) -> Vec<(String, u64)> {
 /// Of the only node everything goes that can; what is on every node stays, and the rest comes back.
 pub(crate) fn a_drained_node_stays_in_sight(stage: &Stage) {
     let drain = [
-        "drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s",
+        "drain",
+        NODE,
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        "--timeout=120s",
         "--pod-selector=app.kubernetes.io/part-of=monitoring-agents",
     ];
     stage.cluster.kubectl(&drain).unwrap();

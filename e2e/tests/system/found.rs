@@ -82,8 +82,10 @@ pub(crate) fn the_rules_are_evaluated(stage: &Stage) {
         wait_until(&format!("rules {how}"), PATIENCE, || {
             let answer = asked.get("/api/v1/rules")?;
             let groups = answer["data"]["groups"].as_array().context("no groups")?;
-            let rules: Vec<&Value> =
-                groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten()).collect();
+            let rules: Vec<&Value> = groups
+                .iter()
+                .flat_map(|group| group["rules"].as_array().into_iter().flatten())
+                .collect();
             ensure!(rules.len() > 30, "{} rules", rules.len());
             for rule in rules {
                 let name = rule["name"].as_str().unwrap_or_default();
@@ -100,7 +102,8 @@ pub(crate) fn the_rules_are_evaluated(stage: &Stage) {
 /// Addresses of our applications in Consul.
 fn rows(stage: &Stage, count: usize) {
     wait_until("rows in Consul", PATIENCE, || {
-        let answer = stage.consul.get(&format!("/v1/catalog/service/app?tag=cluster%3D{CLUSTER}"))?;
+        let answer =
+            stage.consul.get(&format!("/v1/catalog/service/app?tag=cluster%3D{CLUSTER}"))?;
         let rows = answer.as_array().context("no list")?.iter();
         let ours = rows.filter(|row| row["ServiceMeta"]["namespace"] == APPS).count();
         ensure!(ours == count, "{ours} instead of {count}");
@@ -130,7 +133,9 @@ pub(crate) fn a_new_deployment_is_found_and_a_deleted_one_goes(stage: &Stage) {
         .unwrap();
         let first = found.iter().map(|series| first_sample(asked, series)).fold(0.0, f64::max);
         let late = first - ready;
-        println!("{how}: in Consul {written:.1?} after the pods were ready, first samples after {late:.1} s");
+        println!(
+            "{how}: in Consul {written:.1?} after the pods were ready, first samples after {late:.1} s"
+        );
         assert!(late <= SHIPPED_INTERVAL, "{how}: a scrape interval has passed: {late} s");
     }
     let start = Instant::now();
@@ -141,7 +146,9 @@ pub(crate) fn a_new_deployment_is_found_and_a_deleted_one_goes(stage: &Stage) {
         let gone = r#"count(up{pod_name=~"late-.+"}) or vector(0)"#;
         asked.expect(gone, |count| count == 0.0).unwrap();
         let series: Duration = start.elapsed();
-        println!("{how}: gone from Consul {deleted:.1?} after the deletion, its series after {series:.1?}");
+        println!(
+            "{how}: gone from Consul {deleted:.1?} after the deletion, its series after {series:.1?}"
+        );
     }
 }
 

@@ -47,7 +47,11 @@ impl Images {
             .env("VERSION", &images.tag)
             .output()
             .unwrap();
-        assert!(output.status.success(), "images/build: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "images/build: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         for agent in AGENTS {
             images.names.push(images.name(agent));
             images.complete(agent, &program(agent), "");

@@ -28,7 +28,8 @@ pub(crate) fn every_series_of_a_pod_carries_its_address_and_name(stage: &Stage) 
             let series = asked.series(&format!("count by (pod, pod_name, pod_ip) ({of_pods})"))?;
             let mut found = BTreeSet::new();
             for one in &series {
-                let label = |name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
+                let label =
+                    |name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
                 ensure!(label("pod") == label("pod_name"), "{one}");
                 ensure!(!label("pod_ip").is_empty(), "{one}");
                 ensure!(value(one)? > 20.0, "{one}");
@@ -51,16 +52,16 @@ pub(crate) fn every_series_of_a_pod_carries_its_address_and_name(stage: &Stage) 
 const WAYS: [(&str, &str); 5] = [
     (
         "application to its pod's containers",
-        r#"app_requests_total * on (cluster_name, pod_ip, pod_name) group_left
+        r#"app_requests_total * on (cluster_name, pod_ip, pod_name) group_left ()
            (0 * sum by (cluster_name, pod_ip, pod_name) (container_memory_working_set_bytes{container="app"}) + 1)"#,
     ),
     (
         "application to the pod's object",
-        r#"app_requests_total * on (cluster_name, pod_ip, namespace) group_left (host_ip, created_by_name) kube_pod_info"#,
+        r#"app_requests_total * on (cluster_name, pod_ip, pod_name) group_left (host_ip, created_by_name) kube_pod_info"#,
     ),
     (
         "application to its node, by name",
-        r#"app_requests_total * on (cluster_name, node) group_left
+        r#"app_requests_total * on (cluster_name, node) group_left ()
            (0 * sum by (cluster_name, node) (node_load1) + 1)"#,
     ),
     (
@@ -68,7 +69,7 @@ const WAYS: [(&str, &str); 5] = [
         r#"app_requests_total * on (cluster_name, pod_ip, pod_name) group_left (node_ip)
            max by (cluster_name, pod_ip, pod_name, node_ip)
              (label_replace(container_last_seen{container="app"}, "node_ip", "$1", "ip", "(.+)") ^ 0)
-           * on (cluster_name, node_ip) group_left
+           * on (cluster_name, node_ip) group_left ()
              (label_replace(node_load1, "node_ip", "$1", "ip", "(.+)") ^ 0)"#,
     ),
     (
@@ -89,7 +90,7 @@ pub(crate) fn an_applications_series_lead_to_its_pod_and_its_node(stage: &Stage)
             .unwrap();
         }
         // The same for the pods without a sidecar, two of them.
-        let plain = "count(plain_requests_total * on (cluster_name, pod_ip, namespace) group_left (node) kube_pod_info)";
+        let plain = "count(plain_requests_total * on (cluster_name, pod_ip, pod_name) group_left (created_by_name) kube_pod_info)";
         asked.expect(plain, |count| count == 2.0).unwrap();
     }
 }

@@ -97,7 +97,8 @@ impl Tally {
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+    let wanted =
+        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let mut tally = Tally::default();
     for (name, check) in ALONE.iter().filter(|(name, _)| wanted(name)) {
         tally.run(name, check);

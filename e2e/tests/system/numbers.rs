@@ -66,18 +66,25 @@ impl Recorder {
 /// Times and values of a range.
 fn samples(series: &Value) -> Vec<(f64, f64)> {
     let values = series["values"].as_array().unwrap().iter();
-    values.map(|pair| (pair[0].as_f64().unwrap(), pair[1].as_str().unwrap().parse().unwrap())).collect()
+    values
+        .map(|pair| (pair[0].as_f64().unwrap(), pair[1].as_str().unwrap().parse().unwrap()))
+        .collect()
 }
 
 /// The query as the user has it, its value computed again from the stored samples; and each of those samples is what
 /// `/proc/stat` had when it was scraped.
 pub(crate) fn the_users_query_is_what_proc_stat_says(stage: &Stage) {
-    let chosen = format!(r#"node_cpu_seconds_total{{mode="idle",ip=~"{}",cluster_name=~"{CLUSTER}"}}"#, stage.ip);
+    let chosen = format!(
+        r#"node_cpu_seconds_total{{mode="idle",ip=~"{}",cluster_name=~"{CLUSTER}"}}"#,
+        stage.ip
+    );
     let recorder = Recorder::start();
     let start = now();
     let asked = both(stage);
     for (_, asked) in asked {
-        asked.expect(&format!("min(count_over_time({chosen}[10s]))"), |count| count >= 3.0).unwrap();
+        asked
+            .expect(&format!("min(count_over_time({chosen}[10s]))"), |count| count >= 3.0)
+            .unwrap();
     }
     // Three scrapes of each that the recorder has seen.
     sleep(Duration::from_secs(8));
@@ -146,11 +153,21 @@ pub(crate) fn memory_and_disk_are_what_the_host_says(stage: &Stage) {
     for (how, asked) in both(stage) {
         let total = format!("node_memory_MemTotal_bytes{{{of}}}");
         agree(how, asked, &total, 0.0, || meminfo("MemTotal"));
-        let used = format!("1 - node_memory_MemAvailable_bytes{{{of}}} / node_memory_MemTotal_bytes{{{of}}}");
-        agree(how, asked, &used, 0.05, || Ok(1.0 - meminfo("MemAvailable")? / meminfo("MemTotal")?));
+        let used = format!(
+            "1 - node_memory_MemAvailable_bytes{{{of}}} / node_memory_MemTotal_bytes{{{of}}}"
+        );
+        agree(
+            how,
+            asked,
+            &used,
+            0.05,
+            || Ok(1.0 - meminfo("MemAvailable")? / meminfo("MemTotal")?),
+        );
         let size = format!(r#"node_filesystem_size_bytes{{{of},mountpoint="/"}}"#);
         agree(how, asked, &size, 0.0, || root("size"));
-        let free = format!(r#"node_filesystem_avail_bytes{{{of},mountpoint="/"}} / node_filesystem_size_bytes"#);
+        let free = format!(
+            r#"node_filesystem_avail_bytes{{{of},mountpoint="/"}} / node_filesystem_size_bytes"#
+        );
         agree(how, asked, &free, 0.01, || Ok(root("avail")? / root("size")?));
         // A counter that only grows is right between two looks at its source.
         let written = format!("sum(node_disk_written_bytes_total{{{of}}})");
@@ -177,7 +194,14 @@ fn sectors_written() -> f64 {
 
 /// A quantity as Kubernetes writes it.
 fn quantity(text: &str) -> Result<f64> {
-    let units = [("Ki", 1024.0), ("Mi", 1_048_576.0), ("Gi", 1_073_741_824.0), ("m", 0.001), ("k", 1e3), ("M", 1e6)];
+    let units = [
+        ("Ki", 1024.0),
+        ("Mi", 1_048_576.0),
+        ("Gi", 1_073_741_824.0),
+        ("m", 0.001),
+        ("k", 1e3),
+        ("M", 1e6),
+    ];
     for (unit, factor) in units {
         if let Some(number) = text.strip_suffix(unit) {
             return Ok(number.parse::<f64>()? * factor);
@@ -205,10 +229,14 @@ pub(crate) fn pods_and_requests_are_what_kubectl_says(stage: &Stage) {
             let of = format!(r#"node=~"{NODE}",cluster_name=~"{CLUSTER}",namespace="{space}""#);
             let count = || Ok(stage.pods(space, "")?.len() as f64);
             agree(how, asked, &format!("count(kube_pod_info{{{of}}})"), 0.0, count);
-            let running = format!(r#"sum(kube_pod_status_phase{{cluster_name=~"{CLUSTER}",namespace="{space}",phase="Running"}})"#);
+            let running = format!(
+                r#"sum(kube_pod_status_phase{{cluster_name=~"{CLUSTER}",namespace="{space}",phase="Running"}})"#
+            );
             agree(how, asked, &running, 0.0, count);
             for resource in ["cpu", "memory"] {
-                let query = format!(r#"sum(kube_pod_container_resource_requests{{{of},resource="{resource}"}})"#);
+                let query = format!(
+                    r#"sum(kube_pod_container_resource_requests{{{of},resource="{resource}"}})"#
+                );
                 agree(how, asked, &query, 1e-9, || requested(stage, space, resource));
             }
         }
@@ -219,7 +247,8 @@ pub(crate) fn pods_and_requests_are_what_kubectl_says(stage: &Stage) {
         agree(how, asked, &share, 1e-9, || {
             let node = stage.cluster.get(&format!("/api/v1/nodes/{NODE}"))?;
             let all = node["status"]["allocatable"]["memory"].as_str().context("no memory")?;
-            Ok((requested(stage, SPACE, "memory")? + requested(stage, APPS, "memory")?) / quantity(all)?)
+            Ok((requested(stage, SPACE, "memory")? + requested(stage, APPS, "memory")?)
+                / quantity(all)?)
         });
     }
 }
@@ -240,7 +269,8 @@ fn containers() -> Vec<Container> {
         for id in docker(&["ps", "--quiet", "--no-trunc", &label, running]).split_whitespace() {
             let text = docker(&["inspect", "--format={{json .}}", id]);
             let inspected: Value = serde_json::from_str(&text).unwrap();
-            let label = |name: &str| inspected["Config"]["Labels"][name].as_str().unwrap().to_owned();
+            let label =
+                |name: &str| inspected["Config"]["Labels"][name].as_str().unwrap().to_owned();
             found.push(Container {
                 id: id.to_owned(),
                 pod: label("io.kubernetes.pod.name"),
@@ -269,8 +299,15 @@ pub(crate) fn containers_are_what_docker_says(stage: &Stage) {
         for (container, before) in containers.iter().zip(&before) {
             let Container { id, pod, name, limit } = container;
             let of = format!(r#"pod_name="{pod}",container="{name}",cluster_name=~"{CLUSTER}""#);
-            let query = format!("container_spec_memory_limit_bytes{{{of}}}");
-            agree(how, asked, &query, 0.0, || Ok(*limit));
+            if *limit > 0.0 {
+                let query =
+                    format!(r#"kube_pod_container_resource_limits{{{of},resource="memory"}}"#);
+                agree(how, asked, &query, 0.0, || Ok(*limit));
+                let share = format!(
+                    r#"sum(container_memory_working_set_bytes{{{of}}}) / sum(kube_pod_container_resource_limits{{{of},resource="memory"}})"#
+                );
+                asked.expect(&share, |share| share > 0.0 && share <= 1.0).unwrap();
+            }
             // It was counted after `before`, and before now.
             let query = format!("sum(container_cpu_usage_seconds_total{{{of}}})");
             wait_until(&format!("{query} {how}"), PATIENCE, || {

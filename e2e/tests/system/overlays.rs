@@ -21,8 +21,12 @@ pub(crate) fn old_names_are_there_on_legacy_docker(stage: &Stage) {
     every_target_is_up(stage);
     for (how, asked) in both(stage) {
         for old in [
-            format!(r#"count(container_memory_usage_bytes{{namespace="{SPACE}",container_name!="",pod_name!="",pod_ip!=""}})"#),
-            format!(r#"count(kube_pod_container_resource_requests_memory_bytes{{namespace="{SPACE}"}})"#),
+            format!(
+                r#"count(container_memory_usage_bytes{{namespace="{SPACE}",container_name!="",pod_name!="",pod_ip!=""}})"#
+            ),
+            format!(
+                r#"count(kube_pod_container_resource_requests_memory_bytes{{namespace="{SPACE}"}})"#
+            ),
         ] {
             let found = asked.expect(&old, |count| count >= 4.0);
             found.unwrap_or_else(|error| panic!("{how}: {error:#}"));
@@ -53,8 +57,15 @@ pub(crate) fn a_prometheus_in_the_cluster_finds_the_same(stage: &Stage) {
     files.apply("inside").unwrap();
     stage.rolled_out();
     let jobs: BTreeSet<&str> = [
-        "apiservers", "nodes", "node-exporter", "cadvisor", "kube-state", "kube-state-self",
-        "cadvisor-proxy-self", "consul-registrar", "pods",
+        "apiservers",
+        "nodes",
+        "node-exporter",
+        "cadvisor",
+        "kube-state",
+        "kube-state-self",
+        "cadvisor-proxy-self",
+        "consul-registrar",
+        "pods",
     ]
     .into();
     wait_until("targets inside", PATIENCE, || {
@@ -80,7 +91,10 @@ pub(crate) fn a_prometheus_in_the_cluster_finds_the_same(stage: &Stage) {
         (r#"count(app_requests_total{pod_ip!="",pod_name!="",namespace!=""})"#, 1.0),
         (r#"count(plain_requests_total{pod_ip!="",pod_name!="",namespace!=""})"#, 2.0),
         (r#"count(node_load1{ip!="",node!="",cluster_name!="",group!=""})"#, 1.0),
-        (r#"count(app_requests_total * on (pod_ip, namespace) group_left (node) kube_pod_info)"#, 1.0),
+        (
+            r#"count(app_requests_total * on (pod_ip, pod_name) group_left (created_by_name) kube_pod_info)"#,
+            1.0,
+        ),
     ] {
         asked.expect(query, |found| found == count).unwrap();
     }
@@ -101,7 +115,8 @@ pub(crate) fn an_update_in_the_pods_network_loses_no_scrape(stage: &Stage) {
     asked.expect(r#"count(up{job=~"kube-state|consul-registrar"} == 1)"#, |up| up == 2.0).unwrap();
     let window = start.elapsed().as_secs() + 1;
     for job in ["kube-state", "kube-state-self", "consul-registrar"] {
-        let query = format!("min_over_time((max(up{{job={job:?}}}) or vector(0))[{window}s:500ms])");
+        let query =
+            format!("min_over_time((max(up{{job={job:?}}}) or vector(0))[{window}s:500ms])");
         let least = asked.number(&query).unwrap();
         assert_eq!(least, 1.0, "{job}: a moment without an answer within {window} s");
     }

@@ -91,7 +91,8 @@ impl<'c> Account<'c> {
 
     fn write(&self) -> Result<()> {
         let name = &self.space.name;
-        let account = self.cluster.get(&format!("/api/v1/namespaces/{name}/serviceaccounts/default"))?;
+        let account =
+            self.cluster.get(&format!("/api/v1/namespaces/{name}/serviceaccounts/default"))?;
         let secret = account["secrets"][0]["name"].as_str().context("no secret")?;
         let secret = self.cluster.get(&format!("/api/v1/namespaces/{name}/secrets/{secret}"))?;
         let token = secret["data"]["token"].as_str().context("no token")?;
@@ -193,8 +194,13 @@ pub(crate) fn each_right_of_kube_state_rs_is_needed() {
     let objects = objects(&cluster, "base/kube-state-rs/role.yaml");
     each_is_needed(&cluster, role(&objects), |account| {
         let (port, own) = (free_port().unwrap(), free_port().unwrap());
-        let args = [account.flag(), "--host=127.0.0.1".to_owned(), format!("--port={port}"),
-            "--telemetry-host=127.0.0.1".to_owned(), format!("--telemetry-port={own}")];
+        let args = [
+            account.flag(),
+            "--host=127.0.0.1".to_owned(),
+            format!("--port={port}"),
+            "--telemetry-host=127.0.0.1".to_owned(),
+            format!("--telemetry-port={own}"),
+        ];
         spawn(&agent::kube_state_rs().unwrap(), &args, port)
     });
 }
@@ -205,8 +211,13 @@ pub(crate) fn each_right_of_consul_registrar_is_needed() {
     let rules = manifests("base/consul-registrar/rules.yaml");
     each_is_needed(&cluster, role(&objects), |account| {
         let port = free_port().unwrap();
-        let args = ["kubernetes".to_owned(), "--cluster-name=rights".to_owned(), account.flag(),
-            format!("--rules={}", rules.display()), format!("--web.listen-address=127.0.0.1:{port}")];
+        let args = [
+            "kubernetes".to_owned(),
+            "--cluster-name=rights".to_owned(),
+            account.flag(),
+            format!("--rules={}", rules.display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+        ];
         spawn(&agent::consul_registrar().unwrap(), &args, port)
     });
 }

@@ -70,17 +70,27 @@ impl Stage {
         files.copy_manifests();
         files.hasten("base/kube-state-rs/deployment.yaml");
         files.hasten("base/consul-registrar/deployment.yaml");
-        files.overlay("outside", &outside_overlay("external-prometheus", true, &cluster, &consul, &images));
+        files.overlay(
+            "outside",
+            &outside_overlay("external-prometheus", true, &cluster, &consul, &images),
+        );
         files.apply("outside").unwrap();
         scenery::raise(&files, &cluster, &images);
         files.credentials().unwrap();
         let texts = |name: &str| files.configuration(name, &consul, &ip);
-        let outside =
-            Storage::start(Kind::Prometheus, &outside, &texts("consul.yaml")).unwrap();
+        let outside = Storage::start(Kind::Prometheus, &outside, &texts("consul.yaml")).unwrap();
         let by_http = Storage::start(Kind::Prometheus, &by_http, &texts("http.yaml")).unwrap();
         let stage = Self {
-            cluster, consul, outside, by_http, images, ip, folder, kubectl,
-            _passages: passages, _address: address,
+            cluster,
+            consul,
+            outside,
+            by_http,
+            images,
+            ip,
+            folder,
+            kubectl,
+            _passages: passages,
+            _address: address,
         };
         stage.rolled_out();
         Some(stage)
@@ -110,8 +120,10 @@ impl Stage {
 
     pub(crate) fn rolls_out(&self, space: &str, kind: &str, name: &str) {
         wait_until(&format!("{kind} {name}"), PATIENCE, || {
-            let item = self.cluster.get(&format!("/apis/apps/v1/namespaces/{space}/{kind}s/{name}"))?;
-            let (status, of) = (&item["status"], |field: &str| item["status"][field].as_u64().unwrap_or(0));
+            let item =
+                self.cluster.get(&format!("/apis/apps/v1/namespaces/{space}/{kind}s/{name}"))?;
+            let (status, of) =
+                (&item["status"], |field: &str| item["status"][field].as_u64().unwrap_or(0));
             let current = status["observedGeneration"] == item["metadata"]["generation"];
             let done = if kind == "daemonset" {
                 let wanted = of("desiredNumberScheduled");
@@ -135,8 +147,9 @@ impl Stage {
     /// The pods of an agent that are not on their way out.
     pub(crate) fn pods(&self, space: &str, selector: &str) -> Result<Vec<Value>> {
         let selector = selector.replace('=', "%3D").replace('/', "%2F");
-        let list =
-            self.cluster.get(&format!("/api/v1/namespaces/{space}/pods?labelSelector={selector}"))?;
+        let list = self
+            .cluster
+            .get(&format!("/api/v1/namespaces/{space}/pods?labelSelector={selector}"))?;
         let items = list["items"].as_array().context("no list")?.iter();
         Ok(items.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).cloned().collect())
     }
@@ -184,8 +197,14 @@ fn node_ip(cluster: &Cluster) -> String {
 
 /// The node's ports are those of any cluster, and the API server is behind its service's address.
 fn passages(ip: &str) -> Vec<Passage> {
-    let ports =
-        [(6443, 16443), (16443, 16443), (2379, 12381), (10250, 10250), (10257, 10257), (10259, 10259)];
+    let ports = [
+        (6443, 16443),
+        (16443, 16443),
+        (2379, 12381),
+        (10250, 10250),
+        (10257, 10257),
+        (10259, 10259),
+    ];
     let at = |ip: &str, port: u16| format!("{ip}:{port}").parse().unwrap();
     let mut passages: Vec<_> =
         ports.into_iter().map(|(from, to)| Passage::open(at(ip, from), local(to))).collect();
@@ -194,7 +213,13 @@ fn passages(ip: &str) -> Vec<Passage> {
 }
 
 /// The overlay of this run: names of images, addresses, and where the testbed's kubelet has its certificate.
-fn outside_overlay(of: &str, docker: bool, cluster: &Cluster, consul: &Consul, images: &Images) -> String {
+fn outside_overlay(
+    of: &str,
+    docker: bool,
+    cluster: &Cluster,
+    consul: &Consul,
+    images: &Images,
+) -> String {
     let certificate = cluster.kubeconfig.with_file_name("pki").join("kubelet-serving.crt");
     let docker = if docker { ", ../../components/docker-socket" } else { "" };
     format!(
