@@ -64,6 +64,10 @@ impl Storage {
         self.folder.path()
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{}", self.asked().0)
+    }
+
     /// What it has said since its start.
     pub fn log(&self) -> String {
         self.server.log()
@@ -109,6 +113,14 @@ impl Asked {
     /// As [`Self::series`], at a time in seconds since 1970.
     pub fn series_at(&self, query: &str, time: f64) -> Result<Vec<Value>> {
         self.answer(&format!("/api/v1/query?query={}&time={time}", escaped(query)))
+    }
+
+    /// The values that a label has in these series.
+    pub fn label_values(&self, series: &str, label: &str) -> Result<Vec<String>> {
+        let path = format!("/api/v1/label/{label}/values?match[]={}", escaped(series));
+        let answer = self.get(&path)?;
+        let values = answer["data"].as_array().with_context(|| format!("{series}: {answer}"))?;
+        Ok(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     fn answer(&self, path: &str) -> Result<Vec<Value>> {
