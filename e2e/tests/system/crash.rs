@@ -78,7 +78,7 @@ pub(crate) fn a_drained_node_stays_in_sight(stage: &Stage) {
         "--ignore-daemonsets",
         "--delete-emptydir-data",
         "--timeout=120s",
-        "--pod-selector=app.kubernetes.io/part-of=monitoring-agents",
+        "--pod-selector=app.kubernetes.io/name in (kube-state-rs,consul-registrar,node-exporter-rs,cadvisor-proxy-rs)",
     ];
     stage.cluster.kubectl(&drain).unwrap();
     for (how, asked) in both(stage) {
