@@ -1,10 +1,13 @@
 //! What the end-to-end tests and `xtask` share: starting servers, asking them, reading their answers.
 
+pub mod adapter;
 pub mod agent;
 pub mod apiserver;
 pub mod browser;
+pub mod cgroups;
 pub mod cluster;
 pub mod consul;
+pub mod dashboards;
 pub mod docker;
 pub mod exposition;
 pub mod http;

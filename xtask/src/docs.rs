@@ -9,15 +9,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::binary::{self, Profile, workspace};
+use crate::dashboards;
 
 /// A document that is wholly or partly made from the tables.
-struct Document {
-    path: PathBuf,
-    text: String,
+pub(crate) struct Document {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
 }
 
 pub(crate) fn run(check: bool) -> Result<()> {
-    let documents = documents()?;
+    let mut documents = documents()?;
+    documents.extend(dashboards::documents()?);
+    bring(documents, check)
+}
+
+/// Writes what is new in these documents, or says what would be.
+pub(crate) fn bring(documents: Vec<Document>, check: bool) -> Result<()> {
     let mut stale = Vec::new();
     for document in documents {
         let path =

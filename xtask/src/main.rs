@@ -8,6 +8,7 @@ mod bench;
 mod binary;
 mod compare;
 mod conformance;
+mod dashboards;
 mod demo;
 mod deny;
 mod docs;
@@ -47,6 +48,12 @@ enum Task {
     /// Write the documents that are made from tables: of collectors, of resources, of flags
     Docs {
         /// Write nothing; fail where a document differs from the tables
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write Grafana's dashboards from the tables in manifests/dashboards/source
+    Dashboards {
+        /// Write nothing; fail where a dashboard differs from its table
         #[arg(long)]
         check: bool,
     },
@@ -90,6 +97,7 @@ fn run() -> Result<()> {
         Task::CompareNode => compare::run(),
         Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),
+        Task::Dashboards { check } => docs::bring(dashboards::documents()?, check),
         Task::Screenshots => screenshots::run(),
         Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
