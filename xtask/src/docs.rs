@@ -1,7 +1,8 @@
-//! `cargo xtask docs`: what is written about collectors comes from their tables.
+//! `cargo xtask docs`: what is written about collectors, resources and flags comes from their tables.
 
 mod collectors;
 mod kube;
+pub(crate) mod manual;
 
 use std::path::PathBuf;
 
@@ -46,13 +47,16 @@ fn documents() -> Result<Vec<Document>> {
     let program = binary::kube_state_rs(Profile::Dev)?;
     let families = kube::printed(&program, &["families"])?;
     let roles = kube::printed(&program, &["rbac"])?;
-    Ok(vec![
+    let pages = manual::pages()?.into_iter();
+    let pages = pages.map(|(path, text)| Document { path, text });
+    let tables = vec![
         Document { path: state.join("docs/metrics.md"), text: kube::metrics(&families) },
         Document { path: state.join("docs/rbac.yaml"), text: roles },
         Document { path: node.join("docs/metrics.md"), text: collectors::metrics() },
         Document { path: node.join("docs/flags.md"), text: collectors::flags() },
         Document { text: between_marks(&old, &table).context("README.md")?, path: readme },
-    ])
+    ];
+    Ok(tables.into_iter().chain(pages).collect())
 }
 
 fn write(document: &Document) -> Result<()> {
