@@ -33,7 +33,10 @@ const fn word(name: &'static str, about: &'static str) -> Word {
 
 /// What the command line may begin with.
 pub const WORDS: &[Word] = &[
-    word("self", "Keeps this host's own ip:port where Prometheus finds it (DaemonSet, sidecar, systemd)"),
+    word(
+        "self",
+        "Keeps this host's own ip:port where Prometheus finds it (DaemonSet, sidecar, systemd)",
+    ),
     word("kubernetes", "Keeps a cluster's nodes, pods and services there"),
     word("docker", "Keeps this host's containers there"),
     word("static", "Keeps the targets of files there"),

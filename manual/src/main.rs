@@ -1,8 +1,6 @@
 //! `manual man DIR` and `manual completions DIR`: what `cargo xtask` asks for. A program of its own, so that neither the
 //! agents nor xtask carry it.
 
-#![expect(clippy::disallowed_methods, reason = "it writes the project's own files")]
-
 mod completions;
 mod page;
 

@@ -59,7 +59,10 @@ fn section(out: &mut String, title: &str, text: &str) {
 
 /// The words, each with the flags that it alone takes.
 fn commands(out: &mut String, agent: &Agent) {
-    _ = writeln!(out, ".SH COMMANDS\nThe first word may be one of these; without one, the agent runs.");
+    _ = writeln!(
+        out,
+        ".SH COMMANDS\nThe first word may be one of these; without one, the agent runs."
+    );
     for word in agent.words {
         _ = writeln!(out, ".TP\n.B {}\n{}.", escaped(word.name), escaped(word.about));
         let command = (word.flags)(Command::new(word.name)).disable_help_flag(true);
@@ -70,9 +73,8 @@ fn commands(out: &mut String, agent: &Agent) {
             continue;
         }
         let text = flags(Command::new(word.name).disable_help_flag(true).args(own));
-        let lines = text.lines().filter(|line| !line.starts_with(".SH"));
-        let text: String = lines.map(|line| format!("{line}\n")).collect();
-        _ = write!(out, ".RS\n{text}.RE\n");
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with(".SH")).collect();
+        _ = writeln!(out, ".RS\n{}\n.RE", lines.join("\n"));
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for file in ["LICENSE", "README.md", "CHANGELOG.md"] {
         add(&mut files, ".", &workspace().join(file), false)?;
     }
-    let root = format!("prometheus-agents-{}-linux-{}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    let root =
+        format!("prometheus-agents-{}-linux-{}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let packed = pack(&root, &files, age())?;
     let archive = format!("{root}.tar.gz");
     std::fs::create_dir_all(&options.out)?;
@@ -92,7 +93,8 @@ fn age() -> u64 {
     let given = std::env::var("SOURCE_DATE_EPOCH").ok();
     let commit = || {
         let mut git = Command::new("git");
-        let output = git.args(["log", "-1", "--format=%ct"]).current_dir(workspace()).output().ok()?;
+        let output =
+            git.args(["log", "-1", "--format=%ct"]).current_dir(workspace()).output().ok()?;
         String::from_utf8(output.stdout).ok()
     };
     given.or_else(commit).and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(0)

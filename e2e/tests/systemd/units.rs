@@ -12,7 +12,10 @@ const PATIENCE: Duration = Duration::from_mins(3);
 const SETTINGS: [(&str, &str); 3] = [
     ("kube-state-rs", "KUBE_STATE_APISERVER=http://127.0.0.1:1\n"),
     ("cadvisor-proxy-rs", "CADVISOR_PROXY_SOURCE=cadvisor\n"),
-    ("consul-registrar", "REGISTRAR_CLUSTER_NAME=c\nREGISTRAR_IP=192.0.2.7\nREGISTRAR_SERVICE=node\nREGISTRAR_PORT=9100\n"),
+    (
+        "consul-registrar",
+        "REGISTRAR_CLUSTER_NAME=c\nREGISTRAR_IP=192.0.2.7\nREGISTRAR_SERVICE=node\nREGISTRAR_PORT=9100\n",
+    ),
 ];
 
 fn started(machine: &Machine, agent: &str) {
