@@ -10,6 +10,7 @@ use exporter_toolkit::options::{Word, prepared, with_words};
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
+use crate::cgroup::CgroupOptions;
 use crate::identity::IdentityOptions;
 use crate::offline::OfflineOptions;
 use crate::proxy::SourceKind;
@@ -29,6 +30,8 @@ pub const BUILD: Build = Build::new("cadvisor_proxy", env!("CARGO_PKG_VERSION"))
 pub struct Options {
     #[command(flatten)]
     pub target: TargetOptions,
+    #[command(flatten)]
+    pub cgroup: CgroupOptions,
     #[command(flatten)]
     pub series: RewriteOptions,
     #[command(flatten)]
@@ -122,6 +125,7 @@ pub const WORDS: &[Word] = &[
 const EXAMPLES: &str = "\
 Examples:
   On a node:      cadvisor-proxy-rs --target.pin-file=/var/lib/kubelet/pki/kubelet.crt --profile=kube-prometheus-stack
+  No cAdvisor:    cadvisor-proxy-rs --source=cgroup
   Bare docker:    cadvisor-proxy-rs --source=cadvisor --target=http://127.0.0.1:8080
   Beside an app:  cadvisor-proxy-rs --source=exporter --target=http://127.0.0.1:9090/metrics
                   with POD_NAME, POD_IP and POD_NAMESPACE in its environment

@@ -3,6 +3,7 @@
 mod ask;
 mod gzip;
 mod merge;
+mod native;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::rewrite::{Counts, Workshop};
 pub use ask::Passes;
 use ask::{is_packed, said};
 pub use merge::{Merge, named};
+pub use native::Native;
 use stream::Rewritten;
 
 /// What is asked for metrics.
@@ -36,6 +38,8 @@ pub enum SourceKind {
     Cadvisor,
     /// Any application's metrics, from beside it in its pod.
     Exporter,
+    /// Nobody: the kernel's cgroups are read.
+    Cgroup,
 }
 
 /// What upstream did, as the agent's own metrics tell it.
@@ -78,6 +82,7 @@ impl Totals {
 pub enum Upstream {
     One(Client),
     Several(Merge),
+    Cgroups(Native),
 }
 
 /// What answers on the metrics port.
@@ -186,6 +191,18 @@ impl Proxy {
         Err(self.refused(client, response, deadline).await)
     }
 
+    async fn native(&self, native: &Native, request: &Scrape) -> Result<Answer, Refusal> {
+        let written = native.written(&self.shared, request).await;
+        let written = written.map_err(|refusal| {
+            let late = refusal.status == StatusCode::GATEWAY_TIMEOUT;
+            let count = if late { &self.totals.late } else { &self.totals.failed };
+            count.fetch_add(1, Relaxed);
+            self.refusal(refusal.status, refusal.reason)
+        })?;
+        self.totals.answered.fetch_add(1, Relaxed);
+        Ok(self.packed(Format::Text, self.rewritten(written), request))
+    }
+
     async fn several(&self, merge: &Merge, request: &Scrape) -> Result<Answer, Refusal> {
         let merged = merge.gathered(self, request).await;
         let (body, problem) =
@@ -203,6 +220,7 @@ impl Source for Proxy {
         match &self.upstream {
             Upstream::One(client) => self.one(client, &request).await,
             Upstream::Several(merge) => self.several(merge, &request).await,
+            Upstream::Cgroups(native) => self.native(native, &request).await,
         }
     }
 
@@ -214,7 +232,7 @@ impl Source for Proxy {
                     "/metrics" | "/metrics/cadvisor" | "/metrics/resource" | "/metrics/probes"
                 )
             }
-            SourceKind::Cadvisor | SourceKind::Exporter => {
+            SourceKind::Cadvisor | SourceKind::Exporter | SourceKind::Cgroup => {
                 matches!(path, "/metrics" | "/metrics/cadvisor")
             }
         }

@@ -10,10 +10,11 @@ use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Server, WebOptions};
 use tokio::task::JoinSet;
 
+use crate::cgroup::Reader;
 use crate::identity::{self, Kubelet, Shared, pod_token};
 use crate::options::{BUILD, OWN_PORT, Options, TargetOptions};
 use crate::own::Own;
-use crate::proxy::{Merge, Passes, Proxy, SourceKind, Totals, Upstream, named};
+use crate::proxy::{Merge, Native, Passes, Proxy, SourceKind, Totals, Upstream, named};
 use crate::rewrite::{Settings, Subject, Workshop};
 
 /// How the agent calls itself to others.
@@ -31,10 +32,13 @@ struct Prepared {
 fn prepared(options: &Options) -> anyhow::Result<Prepared> {
     let subject = match options.target.source {
         SourceKind::Exporter => Subject::Own,
-        SourceKind::Kubelet | SourceKind::Cadvisor => Subject::Cgroups,
+        SourceKind::Kubelet | SourceKind::Cadvisor | SourceKind::Cgroup => Subject::Cgroups,
     };
     let settings = Settings::new(&options.series, subject)?;
-    let upstream = upstream(&options.target)?;
+    let upstream = match options.target.source {
+        SourceKind::Cgroup => Upstream::Cgroups(native(options)?),
+        _ => upstream(&options.target)?,
+    };
     let served = match &upstream {
         Upstream::One(client) if options.target.source == SourceKind::Kubelet => {
             Some(Kubelet::of(client.clone()))
@@ -93,7 +97,7 @@ fn upstream(options: &TargetOptions) -> anyhow::Result<Upstream> {
     let usual = match options.source {
         SourceKind::Kubelet => Some("https://127.0.0.1:10250"),
         SourceKind::Cadvisor => Some("http://127.0.0.1:8080"),
-        SourceKind::Exporter => None,
+        SourceKind::Exporter | SourceKind::Cgroup => None,
     };
     let given = options.targets.iter().map(|text| named(text));
     let mut targets: Vec<(Option<&str>, Target)> = given.collect::<Result<_, _>>()?;
@@ -119,6 +123,14 @@ fn upstream(options: &TargetOptions) -> anyhow::Result<Upstream> {
         clients.push((name, client(options, target)?));
     }
     Ok(Upstream::Several(Merge::new(clients, usize::try_from(options.merge_limit)?)))
+}
+
+/// What reads the kernel's cgroups.
+fn native(options: &Options) -> anyhow::Result<Native> {
+    let paths = options.cgroup.paths(options.identity.procfs.clone());
+    let reader = Reader::new(&options.cgroup, paths)?;
+    tracing::info!(version = reader.version(), "cgroups are read");
+    Ok(Native::new(reader, options.cgroup.enabled()))
 }
 
 /// It connects when it is first asked for something.

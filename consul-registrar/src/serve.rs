@@ -46,6 +46,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
         published: published.clone(),
         view: consul.as_ref().map(|_| view.subscribe()),
         files: file_state,
+        file_names: files.iter().map(|file| file.path().display().to_string()).collect(),
         telemetry,
     };
     let reconciler = Reconciler {

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod apiserver;
+pub mod browser;
 pub mod cluster;
 pub mod consul;
 pub mod docker;
@@ -15,6 +16,7 @@ pub mod tally;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;
+pub use browser::Browser;
 pub use consul::Consul;
 pub use docker::Image;
 pub use exposition::Scrape;

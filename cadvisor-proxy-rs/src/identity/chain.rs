@@ -155,6 +155,7 @@ impl Chain<'_> {
             host_ip: options.host_ip(),
             node: options.node(),
             labels: options.pod_labels.clone(),
+            container_labels: options.container_labels.clone(),
             compose_service: options.compose_service,
         };
         let reporter = self.hub.add_source(SourceName::Docker.as_str());

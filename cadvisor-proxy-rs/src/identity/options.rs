@@ -39,6 +39,10 @@ pub struct IdentityOptions {
     /// `label_KEY`.
     #[arg(long = "identity.pod-labels", value_name = "LIST", default_value = "")]
     pub pod_labels: PodLabels,
+    /// Labels that docker's containers have, to put on their series with --source=cgroup, with commas between, each as KEY
+    /// or KEY=NAME. Without a name it is `container_label_KEY`.
+    #[arg(long = "identity.container-labels", value_name = "LIST", default_value = "")]
+    pub container_labels: ContainerLabels,
     /// Name a container of docker compose by its service.
     #[arg(long = "identity.compose-service")]
     pub compose_service: bool,
@@ -123,15 +127,43 @@ impl PodLabels {
     }
 }
 
+/// Which labels of a container are wanted, and what they are called on its series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerLabels(PodLabels);
+
+impl ContainerLabels {
+    /// Those of them that a container has.
+    pub(super) fn of<'a>(
+        &self,
+        label: impl Fn(&str) -> Option<&'a str>,
+    ) -> BTreeMap<String, String> {
+        self.0.of(label)
+    }
+}
+
+impl FromStr for ContainerLabels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        PodLabels::parse(text, "container_label").map(Self)
+    }
+}
+
 impl FromStr for PodLabels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text, "label")
+    }
+}
+
+impl PodLabels {
+    fn parse(text: &str, prefix: &str) -> Result<Self, String> {
         let mut labels: Vec<(String, LabelName)> = Vec::new();
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             let (key, name) = match item.split_once('=') {
                 Some((key, name)) => (key, name.to_owned()),
-                None => (item, format!("label_{}", sanitized(item))),
+                None => (item, format!("{prefix}_{}", sanitized(item))),
             };
             let name = LabelName::new(&name)
                 .ok_or_else(|| format!("{item}: {name:?} cannot be the name of a label"))?;
