@@ -2,6 +2,7 @@
 //! same bytes: names are sorted, and times are the commit's.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -104,7 +105,8 @@ fn age() -> u64 {
 fn pack(root: &str, files: &Files, age: u64) -> Result<Vec<u8>> {
     let mut sums = String::new();
     for (path, (_, bytes)) in files {
-        sums.push_str(&format!("{}  {path}\n", sum(bytes)));
+        // Writing to a String cannot fail.
+        _ = writeln!(sums, "{}  {path}", sum(bytes));
     }
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::best()));
     let mut append = |path: &str, program: bool, bytes: &[u8]| {
@@ -124,7 +126,11 @@ fn pack(root: &str, files: &Files, age: u64) -> Result<Vec<u8>> {
 }
 
 fn sum(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(&SHA256, bytes).as_ref().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
