@@ -17,6 +17,7 @@ mod netns;
 mod options;
 mod pause;
 mod podlist;
+mod sandboxes;
 mod shared;
 
 use std::collections::BTreeMap;

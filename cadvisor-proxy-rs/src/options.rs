@@ -13,7 +13,7 @@ use exporter_toolkit::web::WebOptions;
 use crate::cgroup::CgroupOptions;
 use crate::identity::IdentityOptions;
 use crate::offline::OfflineOptions;
-use crate::proxy::SourceKind;
+use crate::proxy::{FillKind, SourceKind};
 use crate::rewrite::RewriteOptions;
 
 /// Environment variables of flags start with this.
@@ -63,6 +63,9 @@ pub struct TargetOptions {
     /// What is asked for metrics.
     #[arg(long, value_enum, value_name = "KIND", default_value = "kubelet")]
     pub source: SourceKind,
+    /// Add to what a kubelet or a cAdvisor says what it lacks: families and cgroups, read from the kernel by ourselves.
+    #[arg(id = "fill-from", long = "fill-from", value_enum, value_name = "KIND")]
+    pub fill_from: Option<FillKind>,
     /// Its address: http://host:port/path, https://host:port/path, unix:/run/app.sock:/path. A kubelet is
     /// https://127.0.0.1:10250 by default, http://NODE:10255 its read-only port, and through the API server it is
     /// https://API/api/v1/nodes/NODE/proxy. A cAdvisor is http://127.0.0.1:8080. Several exporters, or one with a name,

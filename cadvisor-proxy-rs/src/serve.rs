@@ -14,7 +14,7 @@ use crate::cgroup::Reader;
 use crate::identity::{self, Kubelet, Shared, pod_token};
 use crate::options::{BUILD, OWN_PORT, Options, TargetOptions};
 use crate::own::Own;
-use crate::proxy::{Merge, Native, Passes, Proxy, SourceKind, Totals, Upstream, named};
+use crate::proxy::{FillKind, Merge, Native, Passes, Proxy, SourceKind, Totals, Upstream, named};
 use crate::rewrite::{Settings, Subject, Workshop};
 
 /// How the agent calls itself to others.
@@ -24,6 +24,7 @@ const USER_AGENT: &str = concat!("cadvisor-proxy-rs/", env!("CARGO_PKG_VERSION")
 struct Prepared {
     settings: Settings,
     upstream: Upstream,
+    fill: Option<Native>,
     shared: Arc<Shared>,
     /// The sources of identity, which run until this is dropped.
     sources: JoinSet<()>,
@@ -35,8 +36,15 @@ fn prepared(options: &Options) -> anyhow::Result<Prepared> {
         SourceKind::Kubelet | SourceKind::Cadvisor | SourceKind::Cgroup => Subject::Cgroups,
     };
     let settings = Settings::new(&options.series, subject)?;
+    let fill = fill(options)?;
     let upstream = match options.target.source {
-        SourceKind::Cgroup => Upstream::Cgroups(native(options)?),
+        SourceKind::Cgroup => {
+            anyhow::ensure!(
+                options.target.targets.is_empty(),
+                "--target: nobody is asked with --source=cgroup"
+            );
+            Upstream::Cgroups(native(options)?)
+        }
         _ => upstream(&options.target)?,
     };
     let served = match &upstream {
@@ -45,8 +53,19 @@ fn prepared(options: &Options) -> anyhow::Result<Prepared> {
         }
         _ => None,
     };
-    let (shared, sources) = identity::start(&options.identity, USER_AGENT, served)?;
-    Ok(Prepared { settings, upstream, shared, sources })
+    let paths = options.cgroup.paths(options.identity.procfs.clone());
+    let native = match &upstream {
+        Upstream::Cgroups(native) => Some(native),
+        _ => fill.as_ref(),
+    };
+    let host = (paths.clone(), native.is_some());
+    let (shared, mut sources) = identity::start(&options.identity, USER_AGENT, served, host)?;
+    if let Some((usage, interval)) =
+        native.and_then(|n| n.usage.clone()).zip(options.cgroup.disk_usage)
+    {
+        sources.spawn(usage.follow(paths, interval));
+    }
+    Ok(Prepared { settings, upstream, fill, shared, sources })
 }
 
 /// Reads all that the start reads, and serves nothing. Must be called inside a tokio runtime.
@@ -57,16 +76,22 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 
 /// Serves until the end is asked for.
 pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
-    let Prepared { settings, upstream, shared, sources } = prepared(&options)?;
+    let Prepared { settings, upstream, fill, shared, sources } = prepared(&options)?;
     let metrics = Server::bind(options.web.clone(), ":4194")?;
     let addresses = vec![options.telemetry_address.clone()];
     let own_web = WebOptions { listen_addresses: addresses, systemd_socket: false, ..options.web };
     let own = Server::bind(own_web, &format!(":{OWN_PORT}"))?;
     let totals = Arc::<Totals>::default();
     let merges = matches!(upstream, Upstream::Several(_));
+    let cgroups = match &upstream {
+        Upstream::Cgroups(native) => Some(native),
+        _ => fill.as_ref(),
+    };
+    let cgroups = cgroups.map(|native| Arc::clone(&native.totals));
     let proxy = Proxy {
         kind: options.target.source,
         upstream,
+        fill,
         passes: Passes {
             query: options.target.pass_query,
             authorization: options.target.pass_authorization,
@@ -78,7 +103,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
         body_limit: options.target.body_limit,
     };
     let telemetry = Telemetry::new(BUILD).with_http(metrics.stats());
-    let own_source = Own { totals, shared, telemetry, merges };
+    let own_source = Own { totals, shared, telemetry, merges, cgroups };
     memory::give_back();
     let end = || {
         let shutdown = control.shutdown();
@@ -123,6 +148,16 @@ fn upstream(options: &TargetOptions) -> anyhow::Result<Upstream> {
         clients.push((name, client(options, target)?));
     }
     Ok(Upstream::Several(Merge::new(clients, usize::try_from(options.merge_limit)?)))
+}
+
+/// What completes upstream's answers.
+fn fill(options: &Options) -> anyhow::Result<Option<Native>> {
+    let Some(FillKind::Cgroup) = options.target.fill_from else { return Ok(None) };
+    anyhow::ensure!(
+        matches!(options.target.source, SourceKind::Kubelet | SourceKind::Cadvisor),
+        "--fill-from: goes with --source=kubelet and --source=cadvisor alone"
+    );
+    native(options).map(Some)
 }
 
 /// What reads the kernel's cgroups.

@@ -1,16 +1,20 @@
 //! What the end-to-end tests and `xtask` share: starting servers, asking them, reading their answers.
 
+pub mod adapter;
 pub mod agent;
 pub mod apiserver;
 pub mod browser;
 pub mod cluster;
 pub mod consul;
+pub mod dashboards;
 pub mod docker;
 pub mod exposition;
 pub mod http;
 pub mod process;
 pub mod promtool;
+pub mod sample;
 pub mod servers;
+pub mod site;
 pub mod storage;
 pub mod tally;
 

@@ -8,10 +8,12 @@ mod bench;
 mod binary;
 mod compare;
 mod conformance;
+mod dashboards;
 mod demo;
 mod deny;
 mod dist;
 mod docs;
+mod screenshots;
 mod soak;
 mod table;
 
@@ -30,7 +32,7 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build node-exporter-rs, run it on this machine and show what it finds
+    /// Build the agents, run them on this machine with what it has, and show all targets on one page
     Demo(demo::Options),
     /// Build the agents as they are shipped, static and small, and say where they are
     Build,
@@ -45,7 +47,7 @@ enum Task {
     },
     /// Scrape node-exporter-rs for an hour while devices, mounts and processes come and go (as root)
     Soak(soak::Options),
-    /// Write the documents that are made from the tables and the flags, man pages included
+    /// Write the documents that are made from tables (of collectors, of resources) and from flags, man pages included
     Docs {
         /// Write nothing; fail where a document differs from the tables
         #[arg(long)]
@@ -55,6 +57,14 @@ enum Task {
     Completions { folder: PathBuf },
     /// Pack the agents as they are shipped with their units, man pages and completions, and sums of all of it
     Dist(dist::Options),
+    /// Write Grafana's dashboards from the tables in manifests/dashboards/source
+    Dashboards {
+        /// Write nothing; fail where a dashboard differs from its table
+        #[arg(long)]
+        check: bool,
+    },
+    /// Take the pictures of the documentation again: the pages of `cargo demo` and of consul-registrar in Chromium
+    Screenshots,
     /// Serve a generated cluster on loopback until it is ended
     Apiserver(apiserver::Options),
     /// Check licences, duplicates and sources of the dependencies against deny.toml, without network
@@ -94,6 +104,8 @@ fn run() -> Result<()> {
         Task::Docs { check } => docs::run(check),
         Task::Completions { folder } => docs::manual::write("completions", &folder),
         Task::Dist(options) => dist::run(&options),
+        Task::Dashboards { check } => docs::bring(dashboards::documents()?, check),
+        Task::Screenshots => screenshots::run(),
         Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
     }

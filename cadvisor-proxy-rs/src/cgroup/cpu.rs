@@ -102,6 +102,12 @@ impl Cpu {
     }
 }
 
+pub(super) fn fuzz(text: &[u8]) {
+    let mut cpu = Cpu::default();
+    cpu.stat(text);
+    cpu.ticks(text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,7 +30,7 @@ pub(super) struct Filesystem {
 
 /// A mount of a block device.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Mount {
+pub(super) struct Mount {
     numbers: (u32, u32),
     point: String,
     source: Vec<u8>,
@@ -96,14 +96,37 @@ fn counts(diskstats: &[u8], numbers: (u32, u32)) -> Option<[u64; COLUMNS]> {
     Some(counts)
 }
 
-/// All file systems of block devices, as the host's first process sees them.
-pub(super) fn read(paths: &Paths, out: &mut Vec<Filesystem>) {
-    let Some(mountinfo) = text(&paths.procfs.join("1/mountinfo")) else { return };
+/// The mounts that were found: their list is long where many containers run, and changes little.
+#[derive(Debug, Default)]
+pub(super) struct Mounts(Option<Vec<Mount>>);
+
+impl Mounts {
+    /// They are looked for again.
+    pub(super) fn forget(&mut self) {
+        self.0 = None;
+    }
+
+    /// Those that the host's first process sees.
+    fn find(&mut self, paths: &Paths) -> &[Mount] {
+        self.0.get_or_insert_with(|| {
+            let text = text(&paths.procfs.join("1/mountinfo"));
+            text.map(|text| mounts(&text)).unwrap_or_default()
+        })
+    }
+}
+
+/// All file systems of block devices as they are now.
+pub(super) fn read(paths: &Paths, known: &mut Mounts, out: &mut Vec<Filesystem>) {
     let diskstats = text(&paths.procfs.join("diskstats")).unwrap_or_default();
-    for mount in mounts(&mountinfo) {
+    for mount in known.find(paths) {
         let mut name = Vec::new();
         escape(String::from_utf8_lossy(&mount.source).as_bytes(), &mut name);
-        let status = rustix::fs::statvfs(paths.root(&mount.point)).ok();
+        let point = paths.root(&mount.point);
+        // Where the host's root is not mounted for us, another file system is found there.
+        let same = rustix::fs::stat(&point).is_ok_and(|status| {
+            (rustix::fs::major(status.st_dev), rustix::fs::minor(status.st_dev)) == mount.numbers
+        });
+        let status = same.then(|| rustix::fs::statvfs(&point).ok()).flatten();
         let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
             let status = status.as_ref()?;
             blocks(status).checked_mul(status.f_frsize)
@@ -118,6 +141,12 @@ pub(super) fn read(paths: &Paths, out: &mut Vec<Filesystem>) {
             inodes_free: status.as_ref().map(|status| status.f_ffree),
             disk: counts(&diskstats, mount.numbers),
         });
+    }
+}
+
+pub(super) fn fuzz(text: &[u8]) {
+    for mount in mounts(text) {
+        let _counts = counts(text, mount.numbers);
     }
 }
 

@@ -127,6 +127,12 @@ fn throttle(
     }
 }
 
+pub(super) fn fuzz(text: &[u8]) {
+    let mut devices = Vec::new();
+    stat(text, 0, &mut devices);
+    throttle(text, 0, &mut devices, |device| &mut device.requests);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

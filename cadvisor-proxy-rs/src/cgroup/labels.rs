@@ -10,8 +10,10 @@ use crate::identity::{Cgroup, Container, Directory, Pod};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Root,
-    /// Of no pod and no container, or one that a container made below its own.
+    /// Of no pod and no container.
     Slice,
+    /// One that a container made below its own, in whose numbers it is.
+    Nested,
     /// Around the containers of a pod.
     Pod,
     Container,
@@ -22,7 +24,8 @@ impl Kind {
         let cgroup = Cgroup::of(path);
         match cgroup {
             _ if path == b"/" => Self::Root,
-            Cgroup { monitor: true, .. } | Cgroup { nested: true, .. } => Self::Slice,
+            Cgroup { monitor: true, .. } => Self::Slice,
+            Cgroup { nested: true, .. } => Self::Nested,
             Cgroup { container: Some(_), .. } => Self::Container,
             // Below a pod's cgroup, but no container's: it is not the pod.
             Cgroup { pod: Some(uid), .. } if is_pods(path, uid.as_bytes()) => Self::Pod,
@@ -45,7 +48,7 @@ fn is_pods(path: &[u8], uid: &[u8]) -> bool {
 pub(super) fn render(path: &[u8], kind: Kind, directory: &Directory) -> Arc<[u8]> {
     let cgroup = Cgroup::of(path);
     let (container, pod) = match kind {
-        Kind::Root | Kind::Slice => (None, None),
+        Kind::Root | Kind::Slice | Kind::Nested => (None, None),
         Kind::Pod => (None, directory.find(&Cgroup { container: None, ..cgroup }).1),
         Kind::Container => directory.find(&cgroup),
     };
@@ -60,6 +63,10 @@ pub(super) fn render(path: &[u8], kind: Kind, directory: &Directory) -> Arc<[u8]
         pair(name, value, &mut out);
     }
     pair_of_bytes("id", path, &mut out);
+    if kind == Kind::Nested {
+        // Without these labels nothing takes it for its container.
+        return out.into();
+    }
     pair("image", container.and_then(|one| one.image.as_deref()).unwrap_or_default(), &mut out);
     pair("name", name(container, in_pod), &mut out);
     if in_pod {
@@ -165,7 +172,7 @@ mod tests {
             ("/kubepods.slice".to_owned(), Kind::Slice),
             (pod.clone(), Kind::Pod),
             (format!("{pod}/cri-containerd-{ID}.scope"), Kind::Container),
-            (format!("{pod}/cri-containerd-{ID}.scope/init.scope"), Kind::Slice),
+            (format!("{pod}/cri-containerd-{ID}.scope/init.scope"), Kind::Nested),
             (format!("{pod}/other"), Kind::Slice),
             (format!("/machine.slice/libpod-{ID}.scope"), Kind::Container),
             (format!("/machine.slice/libpod-conmon-{ID}.scope"), Kind::Slice),

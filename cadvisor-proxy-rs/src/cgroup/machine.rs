@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use exporter_toolkit::labels::escape;
 
@@ -32,14 +33,15 @@ pub(super) struct Machine {
 /// Where the host's files are.
 #[derive(Clone, Debug)]
 pub struct Paths {
-    pub(super) procfs: PathBuf,
-    pub(super) sysfs: PathBuf,
-    pub(super) cgroup: PathBuf,
-    pub(super) rootfs: PathBuf,
+    pub procfs: PathBuf,
+    pub sysfs: PathBuf,
+    pub cgroup: PathBuf,
+    pub rootfs: PathBuf,
 }
 
 impl Paths {
-    pub(super) fn root(&self, absolute: &str) -> PathBuf {
+    /// A file of the host's by its path there.
+    pub fn root(&self, absolute: &str) -> PathBuf {
         self.rootfs.join(absolute.trim_start_matches('/'))
     }
 }
@@ -49,6 +51,18 @@ pub(super) fn text(path: &Path) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     File::open(path).ok()?.take(LIMIT).read_to_end(&mut text).ok()?;
     Some(text)
+}
+
+/// `/dev/vda`, escaped; empty where the host does not tell.
+pub(super) fn device_name(paths: &Paths, (major, minor): (u32, u32)) -> Arc<[u8]> {
+    let uevent = text(&paths.sysfs.join(format!("dev/block/{major}:{minor}/uevent")));
+    let uevent = uevent.unwrap_or_default();
+    let mut out = Vec::new();
+    if let Some(name) = lines(&uevent).find_map(|line| line.strip_prefix(b"DEVNAME=")) {
+        out.extend_from_slice(b"/dev/");
+        escape(String::from_utf8_lossy(name).as_bytes(), &mut out);
+    }
+    out.into()
 }
 
 fn word(path: &Path) -> Option<String> {

@@ -150,6 +150,14 @@ pub(super) fn read(files: &mut Files, access: &mut Access, at: &At<'_>) -> Resul
     Ok(memory)
 }
 
+pub(super) fn fuzz(text: &[u8]) {
+    let mut memory = Memory::default();
+    memory.stat_v1(text);
+    memory.stat_v2(text);
+    memory.events(text);
+    let _bytes = memory.working_set();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

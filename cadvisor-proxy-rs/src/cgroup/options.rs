@@ -27,6 +27,9 @@ pub struct CgroupOptions {
     /// Tell of cgroups of no pod and no container, such as those of systemd's units.
     #[arg(id = "cgroup.slices", long = "cgroup.slices", default_value = "true", action = clap::ArgAction::Set)]
     pub slices: bool,
+    /// Tell of cgroups that containers made below their own, in whose numbers they are already.
+    #[arg(id = "cgroup.nested", long = "cgroup.nested")]
+    pub nested: bool,
     /// What is not read, with commas between, by cAdvisor's names for --disable_metrics.
     #[arg(
         id = "cgroup.disable",
@@ -46,6 +49,10 @@ pub struct CgroupOptions {
         value_delimiter = ','
     )]
     pub enable: Vec<Extra>,
+    /// Measure what each container has written into its own layer of an overlay, again after this time, as
+    /// container_fs_usage_bytes. It walks all files of the layer, beside the scrapes; off by default.
+    #[arg(id = "cgroup.disk-usage", long = "cgroup.disk-usage", value_name = "DURATION", value_parser = exporter_toolkit::options::duration)]
+    pub disk_usage: Option<Duration>,
     /// Cgroups that are told of at most.
     #[arg(
         id = "cgroup.limit",
@@ -153,5 +160,43 @@ impl Enabled {
             Metrics::Pressure => self.pressure,
             Metrics::Machine => self.machine,
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: CgroupOptions,
+    }
+
+    pub(crate) fn options(flags: &[&str]) -> CgroupOptions {
+        let args = std::iter::once("agent").chain(flags.iter().copied());
+        <Command as clap::Parser>::parse_from(args).options
+    }
+
+    pub(crate) fn all() -> Enabled {
+        options(&["--cgroup.enable=percpu,descriptors"]).enabled()
+    }
+
+    #[test]
+    fn groups_have_the_names_that_the_peer_has() {
+        let enabled = options(&["--cgroup.disable=diskIO,oom_event,network,disk"]).enabled();
+        assert!(!enabled.disk_io && !enabled.oom_event && !enabled.network && !enabled.disk);
+        assert!(enabled.cpu && enabled.memory && !enabled.percpu && !enabled.descriptors);
+        assert!(enabled.has(Metrics::Always) && !enabled.has(Metrics::DiskIo));
+    }
+
+    #[test]
+    fn cgroups_are_below_sys_unless_they_are_elsewhere() {
+        let paths = options(&["--path.sysfs=/host/sys"]).paths("/host/proc".into());
+        assert_eq!(paths.cgroup, PathBuf::from("/host/sys/fs/cgroup"));
+        let paths =
+            options(&["--path.cgroup=/cg", "--path.rootfs=/host/root"]).paths("/proc".into());
+        assert_eq!(paths.cgroup, PathBuf::from("/cg"));
+        assert_eq!(paths.root("/etc/x"), PathBuf::from("/host/root/etc/x"));
     }
 }

@@ -46,15 +46,15 @@ impl Owners {
         let mut pods: HashMap<Vec<u8>, Vec<Candidate<'a>>> = HashMap::new();
         let mut plain: HashMap<Box<[u8]>, (&[u8], u32)> = HashMap::new();
         let host = access.link(procfs, 1, "ns/net");
-        for (number, (path, pid)) in all.iter().enumerate() {
+        for (path, pid) in &all {
             match Kind::of(path) {
                 // As cAdvisor: the machine's network is that of its first process.
                 Kind::Root => drop(self.by_path.insert((*path).into(), 1)),
                 Kind::Container => {
-                    // A container whose processes are in cgroups of their own, as systemd's are, has none itself.
-                    let rest = all.get(number + 1..).unwrap_or_default();
-                    let Some(pid) = pid.or_else(|| below(path, rest)) else { continue };
-                    let Some(network) = access.link(procfs, pid, "ns/net") else { continue };
+                    let Some(pid) = *pid else { continue };
+                    // Who is not root is not told: each container has its own then.
+                    let network = access.link(procfs, pid, "ns/net");
+                    let network = network.unwrap_or_else(|| pid.to_string().into_bytes().into());
                     let cgroup = Cgroup::of(path);
                     if let Some(uid) = cgroup.pod {
                         let sandbox = is_sandbox(access, procfs, pid, &cgroup, directory);
@@ -70,7 +70,7 @@ impl Owners {
                         }
                     }
                 }
-                Kind::Pod | Kind::Slice => {}
+                Kind::Pod | Kind::Slice | Kind::Nested => {}
             }
         }
         self.by_path.extend(plain.into_values().map(|(path, pid)| (path.into(), pid)));
@@ -93,15 +93,6 @@ impl Owners {
         let pod = all.iter().map(|(path, _)| *path).find(|path| is_pod(path));
         self.by_path.insert(pod.unwrap_or(first.path).into(), first.pid);
     }
-}
-
-/// The first process in a cgroup below, of those that follow in order.
-fn below(path: &[u8], rest: &[(&[u8], Option<u32>)]) -> Option<u32> {
-    let inside =
-        |other: &[u8]| other.strip_prefix(path).is_some_and(|rest| rest.first() == Some(&b'/'));
-    rest.iter().take_while(|(other, _)| other.starts_with(path)).find_map(|(other, pid)| {
-        (inside(other) && Kind::of(other) == Kind::Slice).then_some(*pid)?
-    })
 }
 
 fn is_sandbox(

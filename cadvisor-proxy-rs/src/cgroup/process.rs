@@ -45,7 +45,7 @@ pub(super) fn read(
         && let Some(text) = at.read(access, &mut files.processes, tree, "cgroup.procs")?
     {
         found.count = Some(lines(text).count() as u64);
-        found.first = lines(text).find_map(pid);
+        found.first = first(text);
         if procfs.is_some() {
             pids.extend(lines(text).filter_map(pid).take(PROCESSES));
         }
@@ -62,6 +62,11 @@ pub(super) fn read(
         (found.descriptors, found.sockets) = (Some(descriptors), Some(sockets));
     }
     Ok(found)
+}
+
+/// The first process of a list that we can see.
+pub(super) fn first(text: &[u8]) -> Option<u32> {
+    lines(text).find_map(pid)
 }
 
 /// A process of another pid namespace is listed as 0.

@@ -1,6 +1,7 @@
 //! Reads all cgroups at once, when a scrape asks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,8 @@ use super::owners::Owners;
 use super::snapshot::{Row, Snapshot};
 use super::spec::Spec;
 use super::tree::{Discovery, News};
-use super::{cpu, disk, io, memory, network, parse, pressure, process, spec};
+use super::usage::Usage;
+use super::{cpu, disk, io, memory, network, pressure, process, spec};
 use crate::identity::Directory;
 
 /// Descriptors that are left to connections and the sources of identity.
@@ -73,11 +75,17 @@ pub struct Reader {
     enabled: Enabled,
     root: bool,
     slices: bool,
+    tells_nested: bool,
+    /// What containers made below their own cgroups, where their processes may be.
+    nested: BTreeSet<Box<[u8]>>,
     members: BTreeMap<Box<[u8]>, Member>,
     owners: Owners,
     generation: Option<u64>,
     machine: Arc<Machine>,
     devices: HashMap<(u32, u32), Arc<[u8]>>,
+    mounts: disk::Mounts,
+    /// What containers have written, where it is measured.
+    usage: Option<Arc<Usage>>,
     totals: Arc<Totals>,
 }
 
@@ -98,17 +106,26 @@ impl Reader {
             enabled: options.enabled(),
             root: options.root,
             slices: options.slices,
+            tells_nested: options.nested,
+            nested: BTreeSet::new(),
             members: BTreeMap::new(),
             owners: Owners::default(),
             generation: None,
             machine: Arc::default(),
             devices: HashMap::new(),
+            mounts: disk::Mounts::default(),
+            usage: options.disk_usage.map(|_| Arc::default()),
             totals: Arc::new(totals),
         })
     }
 
     pub fn totals(&self) -> Arc<Totals> {
         Arc::clone(&self.totals)
+    }
+
+    /// What is measured beside the scrapes.
+    pub fn usage(&self) -> Option<Arc<Usage>> {
+        self.usage.clone()
     }
 
     pub fn version(&self) -> &'static str {
@@ -137,6 +154,12 @@ impl Reader {
         if self.enabled.network {
             self.networks(&read, directory, snapshot);
         }
+        if let Some(usage) = &self.usage {
+            let containers = read.iter().filter_map(|(path, pid)| {
+                (Kind::of(path) == Kind::Container).then_some(((*path).into(), (*pid)?))
+            });
+            usage.set_containers(containers.collect());
+        }
         drop(read);
         self.members = members;
         self.name_devices(snapshot);
@@ -155,6 +178,7 @@ impl Reader {
         let changed = !news.added.is_empty() || !news.removed.is_empty();
         for path in news.removed {
             self.members.remove(&path);
+            self.nested.remove(&path);
         }
         for path in news.touched {
             if let Some(member) = self.members.get_mut(&path) {
@@ -171,6 +195,7 @@ impl Reader {
             }
             self.members.values_mut().for_each(Member::retry);
             self.devices.clear();
+            self.mounts.forget();
         }
         if self.generation != Some(directory.generation) {
             self.generation = Some(directory.generation);
@@ -189,9 +214,13 @@ impl Reader {
 
     fn add(&mut self, path: Box<[u8]>, directory: &Directory) {
         let kind = Kind::of(&path);
+        if kind == Kind::Nested {
+            self.nested.insert(path.clone());
+        }
         let wanted = match kind {
             Kind::Root => self.root,
             Kind::Slice => self.slices,
+            Kind::Nested => self.tells_nested,
             Kind::Pod | Kind::Container => true,
         };
         if !wanted {
@@ -242,6 +271,10 @@ impl Reader {
         }
         let descriptors = enabled.descriptors.then_some(&self.procfs);
         row.processes = process::read(&mut member.process, access, &at, descriptors)?;
+        if member.kind == Kind::Container && row.processes.first.is_none() {
+            row.processes.first = self.first_below(path);
+        }
+        let (access, at) = (&mut self.access, At { hierarchies: &self.hierarchies, bits, path });
         if member.spec.is_none() {
             member.spec = Some(spec::read(access, &at)?);
         }
@@ -249,9 +282,28 @@ impl Reader {
         if member.kind == Kind::Root {
             self.whole_machine(&mut row, snapshot);
         }
+        if let Some(measured) = self.usage.as_ref().and_then(|usage| usage.of(path)) {
+            row.filesystems = snapshot.filesystems.len()..snapshot.filesystems.len() + 1;
+            snapshot.filesystems.push(measured);
+        }
         self.first_process(path, member, bits, &row);
         (row.started, row.open_files) = (member.started, member.open_files);
         Ok(row)
+    }
+
+    /// Of a container whose processes are in cgroups of their own, as those of systemd are, and podman's.
+    fn first_below(&mut self, path: &[u8]) -> Option<u32> {
+        let tree = self.hierarchies.processes()?;
+        let after = (Bound::Excluded(path), Bound::Unbounded);
+        let below = self.nested.range::<[u8], _>(after);
+        let below = below.take_while(|other| other.starts_with(path));
+        for nested in below.filter(|other| other.get(path.len()) == Some(&b'/')) {
+            let text = self.access.read_once(&tree.root, nested, "cgroup.procs");
+            if let Some(pid) = text.ok().and_then(process::first) {
+                return Some(pid);
+            }
+        }
+        None
     }
 
     /// What is told of a container's first process is read once, and its start is the container's.
@@ -301,9 +353,9 @@ impl Reader {
         }
         row.spec.memory = self.machine.memory;
         (row.spec.reservation, row.spec.swap) = (Some(0), Some(0));
-        if self.enabled.disk {
+        if self.enabled.disk || self.enabled.disk_io {
             let start = snapshot.filesystems.len();
-            disk::read(&self.paths, &mut snapshot.filesystems);
+            disk::read(&self.paths, &mut self.mounts, &mut snapshot.filesystems);
             row.filesystems = start..snapshot.filesystems.len();
         }
     }
@@ -321,8 +373,10 @@ impl Reader {
             let Some(pid) = self.owners.process_of(path) else { continue };
             let folder = format!("/{pid}/net");
             let start = snapshot.interfaces.len();
-            if let Ok(text) = self.access.read_once(&self.procfs, folder.as_bytes(), "dev") {
-                network::parse(text, &mut snapshot.interfaces);
+            match self.access.read_once(&self.procfs, folder.as_bytes(), "dev") {
+                Ok(text) => network::parse(text, &mut snapshot.interfaces),
+                // Its process has ended: the next scrape looks for another.
+                Err(_) => self.owners.forget(),
             }
             row.interfaces = start..snapshot.interfaces.len();
         }
@@ -334,18 +388,8 @@ impl Reader {
             if self.devices.len() > DEVICES {
                 self.devices.clear();
             }
-            let name = self.devices.entry(numbers).or_insert_with(|| {
-                let file = format!("dev/block/{}:{}/uevent", numbers.0, numbers.1);
-                let text = super::machine::text(&self.paths.sysfs.join(file)).unwrap_or_default();
-                let name = parse::lines(&text).find_map(|line| line.strip_prefix(b"DEVNAME="));
-                let mut out = Vec::new();
-                if let Some(name) = name {
-                    out.extend_from_slice(b"/dev/");
-                    let name = String::from_utf8_lossy(name);
-                    exporter_toolkit::labels::escape(name.as_bytes(), &mut out);
-                }
-                out.into()
-            });
+            let named = || super::machine::device_name(&self.paths, numbers);
+            let name = self.devices.entry(numbers).or_insert_with(named);
             snapshot.names.push(Arc::clone(name));
         }
     }

@@ -196,6 +196,19 @@ impl Discovery {
     }
 }
 
+/// All cgroups of a tree, as many as may be, once.
+pub(super) fn folders_below(root: &Root, most: usize) -> Vec<Vec<u8>> {
+    let (mut found, mut left) = (Vec::new(), vec![(b"/".to_vec(), 0)]);
+    while let Some((path, depth)) = left.pop() {
+        let Some(names) = folders(&full(root, &path)) else { continue };
+        if depth < DEPTH && found.len() + left.len() < most {
+            left.extend(names.into_iter().map(|name| (joined(&path, &name), depth + 1)));
+        }
+        found.push(path);
+    }
+    found
+}
+
 /// Files that tell what a cgroup may use.
 fn is_of_limits(name: &[u8]) -> bool {
     matches!(

@@ -65,14 +65,16 @@ impl Written {
 }
 
 /// The lines of one family.
-struct Lines<'o> {
-    out: &'o mut Vec<u8>,
-    family: &'o Family,
-    open: &'o mut bool,
+pub(super) struct Lines<'o> {
+    pub(super) out: &'o mut Vec<u8>,
+    pub(super) family: &'o Family,
+    /// Its headers are written.
+    pub(super) open: &'o mut bool,
 }
 
 impl Lines<'_> {
-    fn once(&mut self, snapshot: &Snapshot) -> bool {
+    /// Writes samples that are the machine's; false where those of the family are cgroups'.
+    pub(super) fn once(&mut self, snapshot: &Snapshot) -> bool {
         let machine = &snapshot.machine;
         match self.family.samples {
             Samples::Machine(of) => {
@@ -87,7 +89,7 @@ impl Lines<'_> {
         true
     }
 
-    fn row(&mut self, row: &Row, snapshot: &Snapshot) {
+    pub(super) fn row(&mut self, row: &Row, snapshot: &Snapshot) {
         let labels = &row.labels;
         match self.family.samples {
             Samples::Row(of, unit) => {

@@ -14,8 +14,9 @@ use super::kubelet::KubeletOptions;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Identity")]
 pub struct IdentityOptions {
-    /// Who is asked whose a container is, with commas between: docker, kubelet, api, environment, file, or none; where two
-    /// differ, the first is right. auto takes what it finds.
+    /// Who is asked whose a container is, with commas between: docker, kubelet, api, cgroup (nobody: the pods' processes
+    /// tell their addresses, the names of the kubelet's logs the rest), environment, file, or none; where two differ, the
+    /// first is right. auto takes what it finds.
     #[arg(long, value_name = "LIST", default_value = "auto", value_delimiter = ',')]
     pub identity: Vec<SourceName>,
     /// JSON or YAML with pods and containers, such as kubectl get pods -o json prints; read again when it changes.
@@ -72,17 +73,19 @@ pub enum SourceName {
     Docker,
     Kubelet,
     Api,
+    Cgroup,
     Environment,
     File,
 }
 
 impl SourceName {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("auto", Self::Auto),
         ("none", Self::None),
         ("docker", Self::Docker),
         ("kubelet", Self::Kubelet),
         ("api", Self::Api),
+        ("cgroup", Self::Cgroup),
         ("environment", Self::Environment),
         ("file", Self::File),
     ];

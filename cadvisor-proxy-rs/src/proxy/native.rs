@@ -8,29 +8,44 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cgroup::{Enabled, Reader, Snapshot, Totals, Written};
+use crate::cgroup::{Enabled, Reader, Snapshot, Totals, Usage, Written};
 use crate::identity::Shared;
 
-/// The reader, and what is remembered of the last scrape's memory.
+/// The reader, which one scrape has at a time.
 #[derive(Debug)]
 pub struct Native {
     reader: Arc<Mutex<Reader>>,
     enabled: Enabled,
     pub totals: Arc<Totals>,
+    /// What is measured beside the scrapes, where that is asked for.
+    pub usage: Option<Arc<Usage>>,
 }
 
 impl Native {
     pub fn new(reader: Reader, enabled: Enabled) -> Self {
-        let totals = reader.totals();
-        Self { reader: Arc::new(Mutex::new(reader)), enabled, totals }
+        let (totals, usage) = (reader.totals(), reader.usage());
+        Self { reader: Arc::new(Mutex::new(reader)), enabled, totals, usage }
     }
 
-    /// All cgroups as text. A file that hangs in the kernel costs the scrapes until it answers, and no more.
+    pub(super) fn enabled(&self) -> Enabled {
+        self.enabled
+    }
+
+    /// All cgroups as text.
     pub(super) async fn written(
         &self,
         shared: &Arc<Shared>,
         request: &Scrape,
     ) -> Result<Written, Refusal> {
+        Ok(Written::new(self.snapshot(shared, request).await?, self.enabled))
+    }
+
+    /// All cgroups as they are now. A file that hangs in the kernel costs the scrapes until it answers, and no more.
+    pub(super) async fn snapshot(
+        &self,
+        shared: &Arc<Shared>,
+        request: &Scrape,
+    ) -> Result<Snapshot, Refusal> {
         let deadline = Instant::from_std(request.deadline);
         let late = |what: &str| Refusal::new(StatusCode::GATEWAY_TIMEOUT, what);
         let reader = timeout_at(deadline, Arc::clone(&self.reader).lock_owned()).await;
@@ -43,9 +58,8 @@ impl Native {
         });
         let snapshot = timeout_at(deadline, read).await;
         let snapshot = snapshot.map_err(|_| late("reading cgroups took too long"))?;
-        let snapshot = snapshot.map_err(|error| {
+        snapshot.map_err(|error| {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("reading cgroups: {error}"))
-        })?;
-        Ok(Written::new(snapshot, self.enabled))
+        })
     }
 }

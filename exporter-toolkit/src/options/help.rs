@@ -65,6 +65,7 @@ pub(super) fn shown(arg: Arg) -> Arg {
 pub(super) fn bare(arg: Arg) -> Arg {
     arg.action(ArgAction::SetTrue)
         .num_args(0)
+        .require_equals(false)
         .default_value(Resettable::Reset)
         .default_missing_value(Resettable::Reset)
 }
