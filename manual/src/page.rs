@@ -20,7 +20,8 @@ fn page(agent: &Agent, all: &[Agent]) -> String {
     // Writing to a String cannot fail, here and below.
     let mut out = format!(
         ".\\\" Made by `cargo xtask docs` from the flags: do not edit.\n\
-         .TH {} 1 \"\" \"{name} {version}\" \"Prometheus agents\"\n",
+         .TH {} 1 \"\" \"{name} {version}\" \"Prometheus agents\"\n\
+         .ad l\n.nh\n",
         escaped(&name.to_uppercase())
     );
     _ = writeln!(out, ".SH NAME\n{} \\- {}", escaped(name), escaped(agent.summary));
@@ -153,7 +154,7 @@ mod tests {
             let file = folder.path().join(name);
             std::fs::write(&file, text).unwrap();
             let groff = Command::new("groff")
-                .args(["-man", "-Tutf8", "-ww", "-z"])
+                .args(["-man", "-Kutf8", "-Tutf8", "-ww", "-z"])
                 .arg(&file)
                 .stdin(Stdio::null())
                 .output();

@@ -195,13 +195,13 @@ fn argument(flag: &'static dyn AnyFlag) -> Arg {
         .help_heading("Options of collectors")
         .hide(flag.hidden())
         .value_name(flag.word())
-        .action(if flag.repeats() { ArgAction::Append } else { ArgAction::Set })
-        .allow_hyphen_values(true);
+        .action(if flag.repeats() { ArgAction::Append } else { ArgAction::Set });
     let arg = if flag.default().is_empty() { arg } else { arg.default_value(flag.default()) };
     if flag.switch() {
         return arg.value_parser(value_parser!(bool));
     }
-    arg.value_parser(move |text: &str| flag.check(text).map(|()| text.to_owned()))
+    arg.allow_hyphen_values(true)
+        .value_parser(move |text: &str| flag.check(text).map(|()| text.to_owned()))
 }
 
 /// Takes over what was given; the defaults are the flag's own.
