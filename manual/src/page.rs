@@ -86,7 +86,8 @@ fn flags(command: Command) -> String {
     let mut text = Vec::new();
     // Writing to memory cannot fail.
     _ = Man::new(command).render_options_section(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    // Regular expressions are long: they may be broken where an alternative begins.
+    String::from_utf8_lossy(&text).replace('|', "|\\:")
 }
 
 fn environment(out: &mut String, agent: &Agent) {
