@@ -44,10 +44,10 @@ fn add(
             continue;
         }
         let name = matches.replace(&series, shown_as.as_str()).into_owned();
-        let matchers = format!("{space}=\"{namespace}\",{pod}=~\".+\"");
+        let labels = format!("{space}=\"{namespace}\",{pod}=~\".+\"");
         let query = text(&rule["metricsQuery"])?
             .replace("<<.Series>>", &series)
-            .replace("<<.LabelMatchers>>", &matchers)
+            .replace("<<.LabelMatchers>>", &labels)
             .replace("<<.GroupBy>>", &pod);
         let mut pods = BTreeMap::new();
         for row in prometheus.series(&query)? {

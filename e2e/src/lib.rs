@@ -4,6 +4,7 @@ pub mod adapter;
 pub mod agent;
 pub mod apiserver;
 pub mod browser;
+pub mod cgroups;
 pub mod cluster;
 pub mod consul;
 pub mod dashboards;

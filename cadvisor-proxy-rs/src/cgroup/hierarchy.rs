@@ -73,9 +73,10 @@ impl Hierarchies {
         }
         let wrong = |source| HierarchyError::Read { folder: folder.to_owned(), source };
         let entries = fs::read_dir(folder).map_err(wrong)?.filter_map(Result::ok);
+        // `cpu` and `cpuacct` may be links to `cpu,cpuacct`, which is listed itself.
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
         let mut names: Vec<String> =
-            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        // `cpu,cpuacct` and links of either name to it are one tree; the shortest name comes first.
+            folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort_unstable_by_key(|name| (name.len(), name.clone()));
         for name in names {
             let path = folder.join(&name);
@@ -179,6 +180,9 @@ mod tests {
     #[test]
     fn controllers_of_version_one_may_share_a_tree() {
         let folder = folder(&["cpu,cpuacct/tasks", "memory/tasks", "systemd/tasks", "pids/tasks"]);
+        for link in ["cpu", "cpuacct"] {
+            std::os::unix::fs::symlink("cpu,cpuacct", folder.path().join(link)).unwrap();
+        }
         let found = Hierarchies::find(folder.path()).unwrap();
         assert_eq!(tree(&found, Controller::Cpu), tree(&found, Controller::Cpuacct));
         assert_eq!(tree(&found, Controller::Cpu), Some(("cpu,cpuacct".to_owned(), false)));

@@ -150,10 +150,10 @@ fn a_host_that_is_away_is_told_once_to_those_on_call() {
         })
         .unwrap();
     wait_until("inhibited alert", PATIENCE, || {
-        let text =
+        let answer =
             e2e::http::get(manager, "/api/v2/alerts?filter=alertname%3D%22AgentDown%22")?.text()?;
-        let alerts: Value = serde_json::from_str(&text)?;
-        ensure!(alerts[0]["status"]["state"] == "suppressed", "{text}");
+        let alerts: Value = serde_json::from_str(&answer)?;
+        ensure!(alerts[0]["status"]["state"] == "suppressed", "{answer}");
         Ok::<_, anyhow::Error>(())
     })
     .unwrap();

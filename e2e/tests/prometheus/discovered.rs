@@ -36,8 +36,11 @@ spec:
     http: {paths: [{path: /shop, pathType: Prefix, backend: {service: {name: application, port: {number: 80}}}}]}
 ";
 
-/// A job, the label that tells the target meant, its value, and what else has to be on it. `*` is anything.
-const EXPECTED: &[(&str, &str, &str, &[(&str, &str)])] = &[
+/// A label and its value; `*` is anything.
+type Label = (&'static str, &'static str);
+
+/// A job, the label that tells the target meant, its value, and what else has to be on it.
+const EXPECTED: &[(&str, &str, &str, &[Label])] = &[
     (
         "apiservers",
         "job",
