@@ -11,11 +11,11 @@ use e2e::{Server, agent, servers, wait_until};
 /// For what a slow machine may need.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-pub const AGENTS: [&str; 4] =
+pub(crate) const AGENTS: [&str; 4] =
     ["node-exporter-rs", "kube-state-rs", "cadvisor-proxy-rs", "consul-registrar"];
 
 /// Dropping it ends all that runs in it.
-pub struct Machine {
+pub(crate) struct Machine {
     server: Option<Server>,
     folder: tempfile::TempDir,
     /// Its systemd.
@@ -23,7 +23,7 @@ pub struct Machine {
 }
 
 /// A machine with the agents, their units and accounts; `None`, and a line about it, where none can run.
-pub fn machine(test: &str, settings: &[(&str, &str)]) -> Option<Machine> {
+pub(crate) fn machine(test: &str, settings: &[(&str, &str)]) -> Option<Machine> {
     if !servers::is_root() {
         servers::skip(test, "not root");
         return None;
@@ -78,7 +78,7 @@ impl Machine {
     }
 
     /// A command in it.
-    pub fn run(&self, program: &str, args: &[&str]) -> Result<Output> {
+    pub(crate) fn run(&self, program: &str, args: &[&str]) -> Result<Output> {
         let mut command = Command::new("nsenter");
         command.arg(format!("--target={}", self.pid));
         command.args(["--pid", "--mount", "--uts", "--ipc", "--net", "--root", "--wd=/", program]);
@@ -86,7 +86,7 @@ impl Machine {
     }
 
     /// What a command prints.
-    pub fn said(&self, program: &str, args: &[&str]) -> Result<String> {
+    pub(crate) fn said(&self, program: &str, args: &[&str]) -> Result<String> {
         let output = self.run(program, args)?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let problem = String::from_utf8_lossy(&output.stderr);
@@ -95,17 +95,17 @@ impl Machine {
     }
 
     /// A property of a unit.
-    pub fn property(&self, unit: &str, name: &str) -> Result<String> {
+    pub(crate) fn property(&self, unit: &str, name: &str) -> Result<String> {
         self.said("systemctl", &["show", "--value", "--property", name, unit])
     }
 
     /// Where its files are found from outside.
-    pub fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{file}", self.pid))
     }
 
     /// A line of the status of a unit's main process.
-    pub fn status(&self, unit: &str, name: &str) -> Result<String> {
+    pub(crate) fn status(&self, unit: &str, name: &str) -> Result<String> {
         let pid = self.property(unit, "MainPID")?;
         let status = fs::read_to_string(self.path(&format!("/proc/{pid}/status")))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
