@@ -154,8 +154,8 @@ impl Access {
     }
 
     /// What a link of a process's points to, such as its network's name.
-    pub(super) fn link(&mut self, procfs: &Root, pid: u32, name: &str) -> Option<Box<[u8]>> {
-        let folder = format!("/{pid}");
+    pub(super) fn link(&mut self, procfs: &Root, process: &str, name: &str) -> Option<Box<[u8]>> {
+        let folder = format!("/{process}");
         self.name(procfs, folder.as_bytes(), name);
         let target = rustix::fs::readlink(self.path.as_slice(), Vec::new()).ok()?;
         Some(target.as_bytes().into())

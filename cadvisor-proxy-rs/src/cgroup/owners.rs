@@ -45,7 +45,9 @@ impl Owners {
         let all: Vec<(&[u8], Option<u32>)> = cgroups.collect();
         let mut pods: HashMap<Vec<u8>, Vec<Candidate<'a>>> = HashMap::new();
         let mut plain: HashMap<Box<[u8]>, (&[u8], u32)> = HashMap::new();
-        let host = access.link(procfs, 1, "ns/net");
+        // Where the first process is beyond us, we are taken for one in the host's network, as agents are.
+        let mut of = |process: &str| access.link(procfs, process, "ns/net");
+        let host = of("1").or_else(|| of("self"));
         for (path, pid) in &all {
             match Kind::of(path) {
                 // As cAdvisor: the machine's network is that of its first process.
@@ -53,7 +55,7 @@ impl Owners {
                 Kind::Container => {
                     let Some(pid) = *pid else { continue };
                     // Who is not root is not told: each container has its own then.
-                    let network = access.link(procfs, pid, "ns/net");
+                    let network = access.link(procfs, &pid.to_string(), "ns/net");
                     let network = network.unwrap_or_else(|| pid.to_string().into_bytes().into());
                     let cgroup = Cgroup::of(path);
                     if let Some(uid) = cgroup.pod {

@@ -1,6 +1,6 @@
 //! The programs of the demo: started, looked after, ended together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +34,8 @@ pub(crate) struct Parts {
     registrar: Option<SocketAddr>,
     prometheus: Option<SocketAddr>,
     usual: bool,
+    /// Ports that are given already, though nobody may listen there yet.
+    given: BTreeSet<u16>,
     folder: TempDir,
     /// Serves for as long as it is kept.
     sample: Option<Site>,
@@ -77,6 +79,7 @@ impl Parts {
             registrar: None,
             prometheus: None,
             usual,
+            given: BTreeSet::new(),
             folder: tempfile::tempdir().context("no temporary folder")?,
             sample: None,
         };
@@ -128,8 +131,14 @@ impl Parts {
         sentences
     }
 
-    fn address(&self, port: u16) -> Result<SocketAddr> {
-        address(port, self.usual)
+    fn address(&mut self, port: u16) -> Result<SocketAddr> {
+        loop {
+            let address = address(port, self.usual)?;
+            // A usual port is nobody else's.
+            if address.port() == port || self.given.insert(address.port()) {
+                return Ok(address);
+            }
+        }
     }
 
     fn run(
@@ -173,7 +182,7 @@ impl Parts {
         let mut command = Command::new(program);
         command.arg(listen(address)).arg("--source=cgroup");
         command.arg(format!("--telemetry.listen-address={own}"));
-        let identity = if found.docker.is_ok() { "docker" } else { "none" };
+        let identity = if found.docker.is_ok() { "docker" } else { "cgroup" };
         command.arg(format!("--identity={identity}"));
         self.run("cadvisor-proxy-rs", address, &mut command)?;
         let origin = if found.docker.is_ok() { "cgroups, names by docker" } else { "cgroups" };
@@ -229,7 +238,7 @@ impl Parts {
         Ok(())
     }
 
-    fn kube(&self, program: &Path, flag: &str) -> Result<(Agent, SocketAddr)> {
+    fn kube(&mut self, program: &Path, flag: &str) -> Result<(Agent, SocketAddr)> {
         let (address, own) = (self.address(10241)?, self.address(10242)?);
         let mut command = Command::new(program);
         command.arg(flag);
