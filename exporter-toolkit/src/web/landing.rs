@@ -225,7 +225,7 @@ impl Landing {
         }
         writeln!(out, "<dl>")?;
         for (name, value) in &self.facts {
-            writeln!(out, "<dt>{}<dd>{}", Escaped(name), Escaped(value))?;
+            writeln!(out, "<div><dt>{}<dd>{}</div>", Escaped(name), Escaped(value))?;
         }
         writeln!(out, "</dl>")
     }
@@ -329,11 +329,12 @@ const HEAD: &str = "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n\
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8884;--good:#1a7f37;--bad:#cf222e;--link:#0550ae}\
 @media(prefers-color-scheme:dark){:root{--good:#3fb950;--bad:#ff7b72;--link:#79c0ff;background:#16181d}}\
-body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}\
+body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}\
 header{display:flex;flex-wrap:wrap;gap:0 1rem;align-items:baseline;border-bottom:3px solid #e6522c}\
 h1{margin:0;font-size:1.6rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}a{color:var(--link)}\
-header span,small,.faint{opacity:.7}ul{padding-left:1.2rem}\
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dd{margin:0;overflow-wrap:anywhere}\
+header span,small,.faint{opacity:.7}.verdict{font-weight:600}\
+ul,dl{display:flex;flex-wrap:wrap;gap:.3rem 2rem;padding:0;list-style:none}\
+dl div{display:flex;gap:.6rem}dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}\
 div{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
 td,th{text-align:left;vertical-align:top;padding:.15rem 1.2rem .15rem 0;border-bottom:1px solid var(--line)}\
 form{display:flex;flex-wrap:wrap;gap:.5rem 1rem;margin:.5rem 0}select,input,button{font:inherit;max-width:100%}\
