@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use cadvisor_proxy_rs::cgroup::Paths;
 use cadvisor_proxy_rs::identity::{Directory, IdentityOptions, start};
 use exporter_toolkit::log::LogOptions;
 
@@ -49,7 +50,15 @@ async fn main() -> anyhow::Result<()> {
         exporter_toolkit::options::parse::<Options>(command, "CADVISOR_PROXY", std::env::args_os());
     let (options, _) = parsed.unwrap_or_else(|error| error.exit());
     exporter_toolkit::log::start(&options.log, "identity")?;
-    let (shared, _tasks) = start(&options.identity, "identity/1", None)?;
+    let below = |name: &str| std::path::Path::new("/").join(name);
+    let paths = Paths {
+        procfs: options.identity.procfs.clone(),
+        sysfs: below("sys"),
+        cgroup: below("sys/fs/cgroup"),
+        rootfs: below(""),
+    };
+    let host = (paths, true);
+    let (shared, _tasks) = start(&options.identity, "identity/1", None, host)?;
     let (start, mut last, mut generation) = (Instant::now(), BTreeSet::new(), 0);
     loop {
         let directory = shared.load();

@@ -17,6 +17,7 @@ mod netns;
 mod options;
 mod pause;
 mod podlist;
+mod sandboxes;
 mod shared;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub use file::{FileError, read as read_file};
 pub use hub::{Hub, Reporter};
 pub use kubelet::{Kubelet, KubeletOptions, pod_token};
 pub use map::{Map, Quick};
-pub use options::{IdentityOptions, PodLabels, SourceName};
+pub use options::{ContainerLabels, IdentityOptions, PodLabels, SourceName};
 pub use shared::{Shared, SourceStatus};
 
 /// A pod as far as its series need it. What no source knows is `None` or empty, and gives no label.
@@ -65,6 +66,8 @@ pub struct Container {
     /// As the runtime names it: `k8s_app_web-1_shop_UID_0`, or the id.
     pub runtime_name: Option<String>,
     pub image: Option<String>,
+    /// The runtime's labels that are asked for, by the label names they get.
+    pub labels: BTreeMap<String, String>,
     /// A plain container's own address; of a pod's container what the pod had while it ran.
     pub ip: Option<String>,
     /// A plain container in the host's network: its network series are the host's.

@@ -1,5 +1,6 @@
 //! Container metrics for Prometheus, filtered, repaired and labelled as they stream by.
 
+pub mod cgroup;
 pub mod identity;
 pub mod offline;
 pub mod options;

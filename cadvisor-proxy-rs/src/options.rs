@@ -8,8 +8,9 @@ use exporter_toolkit::log::LogOptions;
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
+use crate::cgroup::CgroupOptions;
 use crate::identity::IdentityOptions;
-use crate::proxy::SourceKind;
+use crate::proxy::{FillKind, SourceKind};
 use crate::rewrite::RewriteOptions;
 
 /// Environment variables of flags start with this.
@@ -26,6 +27,8 @@ pub const BUILD: Build = Build::new("cadvisor_proxy", env!("CARGO_PKG_VERSION"))
 pub struct Options {
     #[command(flatten)]
     pub target: TargetOptions,
+    #[command(flatten)]
+    pub cgroup: CgroupOptions,
     #[command(flatten)]
     pub series: RewriteOptions,
     #[command(flatten)]
@@ -57,6 +60,9 @@ pub struct TargetOptions {
     /// What is asked for metrics.
     #[arg(long, value_enum, value_name = "KIND", default_value = "kubelet")]
     pub source: SourceKind,
+    /// Add to what a kubelet or a cAdvisor says what it lacks: families and cgroups, read from the kernel by ourselves.
+    #[arg(id = "fill-from", long = "fill-from", value_enum, value_name = "KIND")]
+    pub fill_from: Option<FillKind>,
     /// Its address: http://host:port/path, https://host:port/path, unix:/run/app.sock:/path. A kubelet is
     /// https://127.0.0.1:10250 by default, http://NODE:10255 its read-only port, and through the API server it is
     /// https://API/api/v1/nodes/NODE/proxy. A cAdvisor is http://127.0.0.1:8080. Several exporters, or one with a name,
@@ -113,6 +119,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options, clap::
          cadvisor-proxy-rs healthcheck            asks the agent that runs beside it, for images without a shell\n\
          cadvisor-proxy-rs version                prints the version\n\n\
          On a node:     --source=kubelet --target.pin-file=/var/lib/kubelet/pki/kubelet.crt --profile=kube-prometheus-stack\n\
+         No cAdvisor:   --source=cgroup\n\
          Bare docker:   --source=cadvisor --target=http://127.0.0.1:8080\n\
          Beside an app: --source=exporter --target=http://127.0.0.1:9090/metrics, with POD_NAME and POD_IP set",
     );

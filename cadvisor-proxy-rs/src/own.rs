@@ -7,6 +7,7 @@ use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Answer, Landing, Refusal, Scrape, Source};
 use exporter_toolkit::{Counter, Exposition, Gauge};
 
+use crate::cgroup;
 use crate::identity::Shared;
 use crate::options::BUILD;
 use crate::proxy::Totals;
@@ -58,6 +59,33 @@ static UNKNOWN: Counter<0> = Counter::new(
     "Series of a container or pod that no source of identity knows.",
     [],
 );
+static CGROUPS: Gauge<0> =
+    Gauge::new("cadvisor_proxy_cgroups", "Cgroups that the last scrape told of.", []);
+static CGROUPS_LEFT_OUT: Gauge<0> = Gauge::new(
+    "cadvisor_proxy_cgroups_left_out",
+    "1 where there are more cgroups than --cgroup.limit.",
+    [],
+);
+static CGROUPS_GONE: Counter<0> = Counter::new(
+    "cadvisor_proxy_cgroups_gone_total",
+    "Cgroups that went while they were read, of which that scrape told nothing.",
+    [],
+);
+static CGROUP_READS_REFUSED: Counter<0> = Counter::new(
+    "cadvisor_proxy_cgroup_reads_refused_total",
+    "Files of cgroups that are there and could not be read.",
+    [],
+);
+static CGROUP_WALKS: Counter<0> = Counter::new(
+    "cadvisor_proxy_cgroup_walks_total",
+    "Walks of the whole tree: at the start, at intervals, and where events were lost.",
+    [],
+);
+static CGROUP_FILES: Gauge<0> = Gauge::new(
+    "cadvisor_proxy_cgroup_kept_files",
+    "Files of cgroups that stay open between scrapes.",
+    [],
+);
 static SOURCE_UP: Gauge<1> = Gauge::new(
     "cadvisor_proxy_identity_source_up",
     "Whether a source of identity works and has told all it knows.",
@@ -83,6 +111,8 @@ pub struct Own {
     pub telemetry: Telemetry,
     /// Several targets are merged.
     pub merges: bool,
+    /// Where cgroups are read by ourselves.
+    pub cgroups: Option<Arc<cgroup::Totals>>,
 }
 
 impl Own {
@@ -106,6 +136,14 @@ impl Own {
         out.family(&UP).maybe((), asked.then_some(u8::from(problem.is_none())));
         self.write_series(out);
         self.write_sources(out);
+        if let Some(cgroups) = &self.cgroups {
+            out.family(&CGROUPS).sample((), cgroups.cgroups.load(Relaxed));
+            out.family(&CGROUPS_LEFT_OUT).sample((), cgroups.full.load(Relaxed));
+            out.family(&CGROUPS_GONE).sample((), cgroups.gone.load(Relaxed));
+            out.family(&CGROUP_READS_REFUSED).sample((), cgroups.refused.load(Relaxed));
+            out.family(&CGROUP_WALKS).sample((), cgroups.walks.load(Relaxed));
+            out.family(&CGROUP_FILES).sample((), cgroups.kept.load(Relaxed));
+        }
     }
 
     fn write_series(&self, out: &mut Exposition) {

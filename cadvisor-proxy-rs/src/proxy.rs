@@ -3,6 +3,7 @@
 mod ask;
 mod gzip;
 mod merge;
+mod native;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -19,12 +20,14 @@ use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
 use tokio::time::Instant;
 
+use crate::cgroup::Filler;
 use crate::identity::Shared;
 use crate::options::BUILD;
 use crate::rewrite::{Counts, Workshop};
 pub use ask::Passes;
 use ask::{is_packed, said};
 pub use merge::{Merge, named};
+pub use native::Native;
 use stream::Rewritten;
 
 /// What is asked for metrics.
@@ -36,6 +39,15 @@ pub enum SourceKind {
     Cadvisor,
     /// Any application's metrics, from beside it in its pod.
     Exporter,
+    /// Nobody: the kernel's cgroups are read.
+    Cgroup,
+}
+
+/// What completes upstream's answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FillKind {
+    /// The kernel's cgroups.
+    Cgroup,
 }
 
 /// What upstream did, as the agent's own metrics tell it.
@@ -78,12 +90,18 @@ impl Totals {
 pub enum Upstream {
     One(Client),
     Several(Merge),
+    Cgroups(Native),
 }
+
+/// What completes an answer, and why it cannot be completed.
+type Filling = (Option<Filler>, Option<String>);
 
 /// What answers on the metrics port.
 pub struct Proxy {
     pub kind: SourceKind,
     pub upstream: Upstream,
+    /// What upstream's answer lacks comes from here.
+    pub fill: Option<Native>,
     pub passes: Passes,
     pub workshop: Arc<Workshop>,
     pub shared: Arc<Shared>,
@@ -149,7 +167,12 @@ impl Proxy {
         self.refusal(if is_error { status } else { StatusCode::BAD_GATEWAY }, reason)
     }
 
-    fn answer(&self, response: Response<Received>, request: &Scrape) -> Result<Answer, Refusal> {
+    fn answer(
+        &self,
+        response: Response<Received>,
+        filling: Filling,
+        request: &Scrape,
+    ) -> Result<Answer, Refusal> {
         let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let open = kind.is_some_and(|kind| kind.starts_with("application/openmetrics-text"));
         let format = if open { Format::OpenMetrics } else { Format::Text };
@@ -158,7 +181,12 @@ impl Proxy {
             self.refusal(StatusCode::BAD_GATEWAY, reason)
         })?;
         self.totals.answered.fetch_add(1, Relaxed);
+        let (filler, problem) = filling;
+        if let Some(reason) = &problem {
+            self.note(reason);
+        }
         let body = self.rewritten(response.into_body()).unpacking(packed);
+        let body = body.filling(filler).despite(problem);
         Ok(self.packed(format, body, request))
     }
 
@@ -178,12 +206,41 @@ impl Proxy {
     async fn one(&self, client: &Client, request: &Scrape) -> Result<Answer, Refusal> {
         let deadline = Instant::from_std(request.deadline);
         let (path, headers) = self.question(client, request, request.format);
-        let asked = client.get(&path, headers, deadline).await;
+        let (asked, filling) =
+            tokio::join!(client.get(&path, headers, deadline), self.filling(request));
         let response = asked.map_err(|error| self.failed(&error))?;
         if response.status() == StatusCode::OK {
-            return self.answer(response, request);
+            return self.answer(response, filling, request);
         }
         Err(self.refused(client, response, deadline).await)
+    }
+
+    /// What upstream's answer is completed with; where that cannot be read, the answer is worth its own.
+    async fn filling(&self, request: &Scrape) -> Filling {
+        let Some(native) = self.fill.as_ref().filter(|_| self.fills(&request.path)) else {
+            return (None, None);
+        };
+        match native.snapshot(&self.shared, request).await {
+            Ok(snapshot) => (Some(Filler::new(snapshot, native.enabled())), None),
+            Err(refusal) => (None, Some(format!("--fill-from=cgroup: {}", refusal.reason))),
+        }
+    }
+
+    /// Whether containers are told at a path.
+    fn fills(&self, path: &str) -> bool {
+        self.kind == SourceKind::Cadvisor || path == "/metrics/cadvisor"
+    }
+
+    async fn native(&self, native: &Native, request: &Scrape) -> Result<Answer, Refusal> {
+        let written = native.written(&self.shared, request).await;
+        let written = written.map_err(|refusal| {
+            let late = refusal.status == StatusCode::GATEWAY_TIMEOUT;
+            let count = if late { &self.totals.late } else { &self.totals.failed };
+            count.fetch_add(1, Relaxed);
+            self.refusal(refusal.status, refusal.reason)
+        })?;
+        self.totals.answered.fetch_add(1, Relaxed);
+        Ok(self.packed(Format::Text, self.rewritten(written), request))
     }
 
     async fn several(&self, merge: &Merge, request: &Scrape) -> Result<Answer, Refusal> {
@@ -203,6 +260,7 @@ impl Source for Proxy {
         match &self.upstream {
             Upstream::One(client) => self.one(client, &request).await,
             Upstream::Several(merge) => self.several(merge, &request).await,
+            Upstream::Cgroups(native) => self.native(native, &request).await,
         }
     }
 
@@ -214,7 +272,7 @@ impl Source for Proxy {
                     "/metrics" | "/metrics/cadvisor" | "/metrics/resource" | "/metrics/probes"
                 )
             }
-            SourceKind::Cadvisor | SourceKind::Exporter => {
+            SourceKind::Cadvisor | SourceKind::Exporter | SourceKind::Cgroup => {
                 matches!(path, "/metrics" | "/metrics/cadvisor")
             }
         }
@@ -230,6 +288,7 @@ impl Source for Proxy {
                 .link("/metrics/resource", "/metrics/resource", "usage of pods")
                 .link("/metrics/probes", "/metrics/probes", "probes")
                 .link("/metrics", "/metrics", "the kubelet itself"),
+            SourceKind::Cgroup => page.link("/metrics", "/metrics", "containers"),
             _ => page.link("/metrics", "/metrics", "what upstream says"),
         };
     }

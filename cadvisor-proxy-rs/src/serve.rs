@@ -10,10 +10,11 @@ use exporter_toolkit::telemetry::Telemetry;
 use exporter_toolkit::web::{Server, WebOptions};
 use tokio::task::JoinSet;
 
+use crate::cgroup::Reader;
 use crate::identity::{self, Kubelet, Shared, pod_token};
 use crate::options::{BUILD, OWN_PORT, Options, TargetOptions};
 use crate::own::Own;
-use crate::proxy::{Merge, Passes, Proxy, SourceKind, Totals, Upstream, named};
+use crate::proxy::{FillKind, Merge, Native, Passes, Proxy, SourceKind, Totals, Upstream, named};
 use crate::rewrite::{Settings, Subject, Workshop};
 
 /// How the agent calls itself to others.
@@ -23,6 +24,7 @@ const USER_AGENT: &str = concat!("cadvisor-proxy-rs/", env!("CARGO_PKG_VERSION")
 struct Prepared {
     settings: Settings,
     upstream: Upstream,
+    fill: Option<Native>,
     shared: Arc<Shared>,
     /// The sources of identity, which run until this is dropped.
     sources: JoinSet<()>,
@@ -31,18 +33,39 @@ struct Prepared {
 fn prepared(options: &Options) -> anyhow::Result<Prepared> {
     let subject = match options.target.source {
         SourceKind::Exporter => Subject::Own,
-        SourceKind::Kubelet | SourceKind::Cadvisor => Subject::Cgroups,
+        SourceKind::Kubelet | SourceKind::Cadvisor | SourceKind::Cgroup => Subject::Cgroups,
     };
     let settings = Settings::new(&options.series, subject)?;
-    let upstream = upstream(&options.target)?;
+    let fill = fill(options)?;
+    let upstream = match options.target.source {
+        SourceKind::Cgroup => {
+            anyhow::ensure!(
+                options.target.targets.is_empty(),
+                "--target: nobody is asked with --source=cgroup"
+            );
+            Upstream::Cgroups(native(options)?)
+        }
+        _ => upstream(&options.target)?,
+    };
     let served = match &upstream {
         Upstream::One(client) if options.target.source == SourceKind::Kubelet => {
             Some(Kubelet::of(client.clone()))
         }
         _ => None,
     };
-    let (shared, sources) = identity::start(&options.identity, USER_AGENT, served)?;
-    Ok(Prepared { settings, upstream, shared, sources })
+    let paths = options.cgroup.paths(options.identity.procfs.clone());
+    let native = match &upstream {
+        Upstream::Cgroups(native) => Some(native),
+        _ => fill.as_ref(),
+    };
+    let host = (paths.clone(), native.is_some());
+    let (shared, mut sources) = identity::start(&options.identity, USER_AGENT, served, host)?;
+    if let Some((usage, interval)) =
+        native.and_then(|n| n.usage.clone()).zip(options.cgroup.disk_usage)
+    {
+        sources.spawn(usage.follow(paths, interval));
+    }
+    Ok(Prepared { settings, upstream, fill, shared, sources })
 }
 
 /// Reads all that the start reads, and serves nothing. Must be called inside a tokio runtime.
@@ -53,16 +76,22 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 
 /// Serves until the end is asked for.
 pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
-    let Prepared { settings, upstream, shared, sources } = prepared(&options)?;
+    let Prepared { settings, upstream, fill, shared, sources } = prepared(&options)?;
     let metrics = Server::bind(options.web.clone(), ":4194")?;
     let addresses = vec![options.telemetry_address.clone()];
     let own_web = WebOptions { listen_addresses: addresses, systemd_socket: false, ..options.web };
     let own = Server::bind(own_web, &format!(":{OWN_PORT}"))?;
     let totals = Arc::<Totals>::default();
     let merges = matches!(upstream, Upstream::Several(_));
+    let cgroups = match &upstream {
+        Upstream::Cgroups(native) => Some(native),
+        _ => fill.as_ref(),
+    };
+    let cgroups = cgroups.map(|native| Arc::clone(&native.totals));
     let proxy = Proxy {
         kind: options.target.source,
         upstream,
+        fill,
         passes: Passes {
             query: options.target.pass_query,
             authorization: options.target.pass_authorization,
@@ -74,7 +103,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
         body_limit: options.target.body_limit,
     };
     let telemetry = Telemetry::new(BUILD).with_http(metrics.stats());
-    let own_source = Own { totals, shared, telemetry, merges };
+    let own_source = Own { totals, shared, telemetry, merges, cgroups };
     memory::give_back();
     let end = || {
         let shutdown = control.shutdown();
@@ -93,7 +122,7 @@ fn upstream(options: &TargetOptions) -> anyhow::Result<Upstream> {
     let usual = match options.source {
         SourceKind::Kubelet => Some("https://127.0.0.1:10250"),
         SourceKind::Cadvisor => Some("http://127.0.0.1:8080"),
-        SourceKind::Exporter => None,
+        SourceKind::Exporter | SourceKind::Cgroup => None,
     };
     let given = options.targets.iter().map(|text| named(text));
     let mut targets: Vec<(Option<&str>, Target)> = given.collect::<Result<_, _>>()?;
@@ -119,6 +148,24 @@ fn upstream(options: &TargetOptions) -> anyhow::Result<Upstream> {
         clients.push((name, client(options, target)?));
     }
     Ok(Upstream::Several(Merge::new(clients, usize::try_from(options.merge_limit)?)))
+}
+
+/// What completes upstream's answers.
+fn fill(options: &Options) -> anyhow::Result<Option<Native>> {
+    let Some(FillKind::Cgroup) = options.target.fill_from else { return Ok(None) };
+    anyhow::ensure!(
+        matches!(options.target.source, SourceKind::Kubelet | SourceKind::Cadvisor),
+        "--fill-from: goes with --source=kubelet and --source=cadvisor alone"
+    );
+    native(options).map(Some)
+}
+
+/// What reads the kernel's cgroups.
+fn native(options: &Options) -> anyhow::Result<Native> {
+    let paths = options.cgroup.paths(options.identity.procfs.clone());
+    let reader = Reader::new(&options.cgroup, paths)?;
+    tracing::info!(version = reader.version(), "cgroups are read");
+    Ok(Native::new(reader, options.cgroup.enabled()))
 }
 
 /// It connects when it is first asked for something.

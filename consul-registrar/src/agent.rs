@@ -9,9 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use exporter_toolkit::telemetry::Telemetry;
-use exporter_toolkit::web::{
-    Answer, Body, Cell, Landing, Refusal, Scrape, Source, StreamError, Visit,
-};
+use exporter_toolkit::web::{Answer, Body, Landing, Refusal, Scrape, Source, StreamError, Visit};
 use exporter_toolkit::{Exposition, Gauge};
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Response, StatusCode};
@@ -53,7 +51,7 @@ static CONSUL_UP: Gauge<0> = Gauge::new(
     [],
 );
 
-/// The page shows so many rows of a table; `/targets` has all.
+/// So many rows are in `/debug/plan`.
 const MOST_SHOWN: usize = 1000;
 
 /// What is served.
@@ -63,7 +61,9 @@ pub struct Agent {
     pub published: watch::Receiver<Arc<Published>>,
     /// `None` where Consul is no sink.
     pub view: Option<watch::Receiver<View>>,
+    /// What is wrong with the files.
     pub files: watch::Receiver<Option<String>>,
+    pub file_names: Vec<String>,
     pub telemetry: Telemetry,
 }
 
@@ -213,7 +213,7 @@ impl Source for Agent {
         page.name("consul-registrar")
             .description("Puts every target of a cluster where Prometheus discovers it.")
             .version(crate::options::BUILD)
-            .link("/targets", "Targets", "for http_sd; ?service= and ?group= take some")
+            .link("/targets", "Targets", "as http_sd gives them; ?service= and ?group= take some")
             .link("/metrics", "Metrics", "about the agent")
             .link("/debug/plan", "Plan", "what is about to change")
             .link("/readyz", "Readiness", "whether all sources are read and all sinks written");
@@ -296,14 +296,4 @@ fn plain(status: StatusCode, text: String) -> Response<Body> {
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
-}
-
-/// So many rows are on the page at most.
-pub fn most_shown() -> usize {
-    MOST_SHOWN
-}
-
-/// A cell that is good where nothing is wrong.
-pub fn state(problem: Option<&str>, fine: &str) -> Cell {
-    problem.map_or_else(|| Cell::good(fine), Cell::bad)
 }

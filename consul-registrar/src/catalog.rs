@@ -11,7 +11,7 @@ use crate::row::{Identity, Row};
 use crate::target::{Held, State, Target, repeated};
 
 /// What all sinks show. Two of them from the same input are equal, byte by byte once written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     /// Sorted by key, none twice.
     pub rows: Vec<Row>,
@@ -27,6 +27,8 @@ pub struct Published {
     pub unsynced: Option<String>,
     /// Whether the list is one to go by: before the first complete one there is none.
     pub complete: bool,
+    /// One more with each change.
+    pub generation: u64,
 }
 
 /// A registered row that differs from what is published, or that nothing is published for.
@@ -63,21 +65,33 @@ impl Catalog {
         &self.published
     }
 
-    /// Goes by the newest of the sources and by what a sink was found to hold. Returns when to come again although nothing
-    /// changes.
+    /// Goes by the newest of the sources and by what a sink was found to hold. `settled` is the generation that the registry
+    /// was made to hold last: what was released until then is deleted. Returns when to come again although nothing changes.
     pub fn pass(
         &mut self,
         now: Instant,
         states: &[(Arc<str>, State)],
         found: &[Found],
+        settled: u64,
     ) -> Option<Instant> {
         let (wanted, held) = merge(states);
         let unread = states.iter().find(|(_, state)| state.snapshot.is_none());
         let (mut gone, candidates) = self.gone(&wanted, found);
         let registered = wanted.len() + gone.len();
-        let mut released = self.released_before(&wanted);
+        let mut released = self.released_before(&wanted, settled);
         gone.retain(|gone| !released.contains(&gone.id));
-        let decision = self.guard.decide(now, gone, registered, vouched(states));
+        let unsynced = unsynced(states);
+        // Another replica may have read what a lost source would tell.
+        let strange = gone.iter().filter(|gone| !gone.known).count();
+        let others = if unsynced.is_some() { strange } else { 0 };
+        if others > 0 {
+            gone.retain(|gone| gone.known);
+        }
+        let mut decision = self.guard.decide(now, gone, registered, vouched(states));
+        decision.held += others;
+        if let (Some(problem), true, None) = (&unsynced, others > 0, &decision.reason) {
+            decision.reason = Some(format!("rows that others wrote stay: {problem}"));
+        }
         released.extend(decision.released.iter().cloned());
         if released.len() > MOST_RELEASED {
             released.clear();
@@ -88,10 +102,7 @@ impl Catalog {
             .map(|(_, row)| row)
             .collect();
         let rows = self.rows(&wanted, kept, found);
-        let unsynced = states.iter().find_map(|(name, state)| {
-            state.unsynced.as_ref().map(|reason| format!("source {name}: {reason}"))
-        });
-        self.published = Arc::new(Published {
+        let published = Published {
             rows,
             released,
             held,
@@ -99,12 +110,20 @@ impl Catalog {
             kept_why: decision.reason,
             unsynced,
             complete: unread.is_none() || !self.published.rows.is_empty(),
-        });
+            generation: self.published.generation,
+        };
+        if *self.published != published {
+            let generation = published.generation + 1;
+            self.published = Arc::new(Published { generation, ..published });
+        }
         decision.again
     }
 
     /// What was released earlier and may still be registered somewhere: the guard is asked once only.
-    fn released_before(&self, wanted: &[Arc<Target>]) -> BTreeSet<Box<str>> {
+    fn released_before(&self, wanted: &[Arc<Target>], settled: u64) -> BTreeSet<Box<str>> {
+        if settled >= self.published.generation {
+            return BTreeSet::new();
+        }
         let mut released = self.published.released.clone();
         if !released.is_empty() {
             for target in wanted {
@@ -190,6 +209,13 @@ fn merge(states: &[(Arc<str>, State)]) -> (Vec<Arc<Target>>, Vec<Held>) {
         repeats
     });
     (all.into_iter().cloned().collect(), held)
+}
+
+/// The first source that is not read yet or lost, and why.
+fn unsynced(states: &[(Arc<str>, State)]) -> Option<String> {
+    states.iter().find_map(|(name, state)| {
+        state.unsynced.as_ref().map(|reason| format!("source {name}: {reason}"))
+    })
 }
 
 /// When the source that has been silent longest vouched for its list; an error names one that was never read.

@@ -1,6 +1,6 @@
 //! Commands that look, or do one thing and end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Write as _, stdout};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use exporter_toolkit::web::Server;
 use tokio::time::{Instant, sleep};
 
 use crate::catalog::{Catalog, Published};
-use crate::consul::apply::{apply, make_node};
+use crate::consul::apply::{apply, denied, make_node};
 use crate::consul::client::Consul;
 use crate::consul::mirror::{Change, Mirror, Plan};
 use crate::group::{Assignment, Grouping};
@@ -23,12 +23,16 @@ use crate::target::Subscription;
 
 /// Sources are waited for so long.
 const SOURCES: Duration = Duration::from_mins(1);
+/// The same where only the reason is asked for.
+const CHECK: Duration = Duration::from_secs(15);
 
 /// Everything known once: what is wanted, and what Consul holds.
 struct Once {
     identity: Arc<Identity>,
     catalog: Catalog,
     consul: Option<(Arc<Consul>, Mirror)>,
+    /// What the files hold.
+    files: Mirror,
 }
 
 impl Once {
@@ -37,8 +41,9 @@ impl Once {
         let mut guard = options.guard()?;
         guard.grace = Duration::ZERO;
         let sources = start(options)?;
-        wait(&sources).await?;
+        wait(&sources, SOURCES).await?;
         let mut found = restored(&options.files()?, &identity);
+        let files = Mirror::of(&found);
         let mut consul = None;
         if let Some(client) = options.consul()? {
             let mirror = read(&client, &identity, &Published::default()).await?;
@@ -46,8 +51,8 @@ impl Once {
             consul = Some((client, mirror));
         }
         let mut catalog = Catalog::new(Arc::clone(&identity), options.grouping()?, guard);
-        catalog.pass(Instant::now(), &states(&sources), &found);
-        Ok(Self { identity, catalog, consul })
+        catalog.pass(Instant::now(), &states(&sources), &found, 0);
+        Ok(Self { identity, catalog, consul, files })
     }
 
     fn published(&self) -> &Published {
@@ -55,8 +60,8 @@ impl Once {
     }
 }
 
-async fn wait(sources: &[Subscription]) -> anyhow::Result<()> {
-    let deadline = Instant::now() + SOURCES;
+async fn wait(sources: &[Subscription], patience: Duration) -> anyhow::Result<()> {
+    let deadline = Instant::now() + patience;
     loop {
         let late = sources.iter().find(|source| source.state.borrow().unsynced.is_some());
         let Some(late) = late else { return Ok(()) };
@@ -94,10 +99,13 @@ pub async fn plan(options: &Options, write: bool) -> anyhow::Result<()> {
         if write && !plan.is_empty() {
             Box::pin(write_plan(consul, &once.identity, &plan, mirror)).await?;
         }
+    } else {
+        let plan = Plan::new(&once.identity, &published, &once.files, |_, _| false);
+        show(&plan, &once.files, &mut out)?;
     }
     if write {
-        for file in options.files()? {
-            let replaced = file.write(&once.identity, &published.rows)?;
+        for mut file in options.files()? {
+            let replaced = file.write(&once.identity, &published.rows).whole()?;
             writeln!(out, "{}: {replaced} files replaced", file.path().display())?;
         }
     }
@@ -111,7 +119,7 @@ async fn write_plan(
     mirror: &mut Mirror,
 ) -> anyhow::Result<()> {
     if !mirror.node {
-        make_node(consul, &identity.owner).await?;
+        make_node(consul, &identity.owner, 0).await?;
     }
     let report = Box::pin(apply(consul, identity, plan, mirror)).await;
     if let Some(error) = report.failed {
@@ -156,21 +164,59 @@ pub async fn targets(options: &Options) -> anyhow::Result<()> {
     Ok(stdout().write_all(&text)?)
 }
 
-/// Whether Consul is reached and the token may read and write our node.
+/// Whether Consul is reached, the token may read and write our node and the services, and each source may be read.
 pub async fn check(options: &Options) -> anyhow::Result<()> {
     let identity = options.identity()?;
+    let consul = options.consul()?;
     let mut out = stdout().lock();
-    let Some(consul) = options.consul()? else {
-        writeln!(out, "Consul is no sink (--consul)")?;
+    match &consul {
+        Some(consul) => check_node(consul, &identity, &mut out).await?,
+        None => writeln!(out, "Consul is no sink (--consul)")?,
+    }
+    if options.modes.is_empty() {
         return Ok(());
-    };
+    }
+    let sources = start(options)?;
+    wait(&sources, CHECK).await?;
+    let mut services = BTreeSet::new();
+    for source in &sources {
+        let snapshot = source.state.borrow().snapshot.clone().unwrap_or_default();
+        let (targets, held) = (snapshot.targets.len(), snapshot.held.len());
+        writeln!(out, "ok: source {}: {targets} targets, {held} held back", source.name)?;
+        services.extend(snapshot.targets.iter().map(|target| target.key.service.to_string()));
+    }
+    if let Some(consul) = &consul {
+        let services: Vec<String> = services.into_iter().collect();
+        let denied = denied(consul, &identity, &services).await?;
+        let policy: Vec<String> = denied
+            .iter()
+            .map(|name| format!("service \"{name}\" {{ policy = \"write\" }}"))
+            .collect();
+        ensure!(
+            denied.is_empty(),
+            "the token may not write all services, it needs: {}",
+            policy.join(" ")
+        );
+        writeln!(out, "ok: {} services can be written", services.len())?;
+    }
+    Ok(())
+}
+
+async fn check_node(
+    consul: &Consul,
+    identity: &Identity,
+    out: &mut impl std::io::Write,
+) -> anyhow::Result<()> {
     let leader = consul.get("/v1/status/leader").await.context("Consul is not reached")?;
     ensure!(leader.len() > 2, "{}: the cluster has no leader", consul.address());
     writeln!(out, "ok: {} has a leader", consul.address())?;
-    let mirror = read(&consul, &identity, &Published::default()).await?;
+    let mirror = read(consul, identity, &Published::default()).await?;
     if !mirror.node {
-        make_node(&consul, &identity.owner).await.context("the node cannot be made")?;
-        let again = read(&consul, &identity, &Published::default()).await?;
+        let made = make_node(consul, &identity.owner, 0).await;
+        made.with_context(|| {
+            format!("it needs: node \"{}\" {{ policy = \"write\" }}", consul.node)
+        })?;
+        let again = read(consul, identity, &Published::default()).await?;
         ensure!(again.node, "node {} is written and cannot be read back: node read", consul.node);
     }
     writeln!(out, "ok: node {} can be read, {} rows of ours", consul.node, mirror.rows.len())?;
@@ -237,8 +283,8 @@ pub async fn rebalance(options: &Options, write: bool) -> anyhow::Result<()> {
             Box::pin(write_plan(&consul, &once.identity, &plan, &mut mirror)).await?;
         }
     } else if write {
-        for file in options.files()? {
-            file.write(&once.identity, &published.rows)?;
+        for mut file in options.files()? {
+            file.write(&once.identity, &published.rows).whole()?;
         }
     }
     let done = if write { "moved" } else { "would move (without --dry-run they are)" };

@@ -4,6 +4,8 @@ pub mod agent;
 pub mod catalog;
 pub mod commands;
 pub mod consul;
+#[cfg(test)]
+mod golden;
 pub mod group;
 pub mod guard;
 pub mod options;

@@ -21,6 +21,7 @@ need; healthcheck asks the agent that runs; version.";
 
 fn main() -> ExitCode {
     memory::share_one_heap();
+    memory::map_large();
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let word = args.get(1).and_then(|arg| arg.to_str()).unwrap_or_default().to_owned();
     if word == health::COMMAND {

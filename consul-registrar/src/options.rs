@@ -12,7 +12,7 @@ use exporter_toolkit::log::LogOptions;
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
-use crate::consul::client::Consul;
+use crate::consul::client::{Consul, Scope};
 use crate::group::Grouping;
 use crate::guard::Guard;
 use crate::row::Identity;
@@ -299,12 +299,12 @@ impl Options {
         if servers.is_empty() {
             return Err(OptionsError::NoConsul);
         }
-        let scope = [
-            ("dc", &*given.datacenter),
-            ("ns", &*given.namespace),
-            ("partition", &*given.partition),
-        ];
-        Ok(Some(Arc::new(Consul::new(servers, watched, &scope, self.node()))))
+        let scope = Scope {
+            datacenter: given.datacenter.clone(),
+            namespace: given.namespace.clone(),
+            partition: given.partition.clone(),
+        };
+        Ok(Some(Arc::new(Consul::new(servers, watched, scope, self.node()))))
     }
 
     pub fn files(&self) -> Result<Vec<FileSink>, OptionsError> {

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use crate::group::Group;
-use crate::target::{Draft, FIXED_KEYS, Key, Target, meta_key, meta_value, tag};
+use crate::target::{Draft, FIXED_KEYS, FIXED_TAGS, Key, Target, meta_key, meta_value, share, tag};
 
 /// A target with its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,18 @@ impl Identity {
     /// Keys, values and tags are made such that Consul takes them.
     pub fn new(cluster: &str, owner: &str, meta: &[(String, String)], tags: &[String]) -> Self {
         let pairs = meta.iter().map(|(key, value)| (meta_key(key), meta_value(value)));
+        let fixed = |tag: &str| FIXED_TAGS.iter().any(|begin| tag.starts_with(begin));
         let own = pairs.filter(|(key, _)| !key.is_empty() && !FIXED_KEYS.contains(&&**key));
         Self {
             cluster: cluster.into(),
             owner: owner.into(),
             meta: own.map(|(key, value)| (key.into(), value.into())).collect(),
-            tags: tags.iter().map(|text| tag(text).into()).collect(),
+            tags: tags
+                .iter()
+                .map(|text| tag(text))
+                .filter(|tag| !tag.is_empty() && !fixed(tag))
+                .map(Into::into)
+                .collect(),
         }
     }
 
@@ -66,9 +72,10 @@ impl Identity {
     /// Sorted by key.
     pub fn meta<'a>(&'a self, row: &'a Row) -> BTreeMap<&'a str, Cow<'a, str>> {
         let target = &*row.target;
-        let own = self.meta.iter().chain(target.meta.iter().map(|(key, value)| (key, value)));
+        let ours = self.meta.iter().map(|(key, value)| (&**key, &**value));
+        let own = target.meta.iter().map(|(key, value)| (&**key, &**value));
         let mut meta: BTreeMap<&str, Cow<'_, str>> =
-            own.map(|(key, value)| (&**key, Cow::Borrowed(&**value))).collect();
+            ours.chain(own).map(|(key, value)| (key, Cow::Borrowed(value))).collect();
         meta.extend([
             ("cluster_name", Cow::Borrowed(&*self.cluster)),
             ("ip", Cow::Owned(target.key.address.to_string())),
@@ -109,7 +116,7 @@ impl Identity {
             service: service.to_owned(),
             address: address.to_owned(),
             port: port.to_string(),
-            origin: "registered earlier, no source has it now".to_owned(),
+            origin: share("registered earlier, no source has it now"),
             ..Draft::default()
         };
         let mut group = None;
@@ -124,7 +131,7 @@ impl Identity {
             }
         }
         let fixed = |tag: &str| {
-            tag.starts_with("cluster=") || tag.starts_with("group=") || self.tags.contains(tag)
+            FIXED_TAGS.iter().any(|begin| tag.starts_with(begin)) || self.tags.contains(tag)
         };
         draft.tags = tags.filter(|tag| !fixed(tag)).map(str::to_owned).collect();
         let target = draft.check().ok()?;

@@ -17,7 +17,7 @@ use crate::group::Grouping;
 use crate::options::{BUILD, OnExit, Options, OptionsError};
 use crate::own::Counts;
 use crate::row::Identity;
-use crate::sink::file::FileSink;
+use crate::sink::file::{FileSink, Written};
 use crate::target::{State, Subscription};
 
 /// Our port in ARCHITECTURE.md.
@@ -25,7 +25,7 @@ pub const PORT: u16 = 10243;
 /// Changes that come together are one pass.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// Everything is looked at again this often although nothing was told.
-const RESYNC: Duration = Duration::from_secs(30);
+const RESYNC: Duration = Duration::from_mins(5);
 
 /// Runs until the end is asked for.
 pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
@@ -46,6 +46,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
         published: published.clone(),
         view: consul.as_ref().map(|_| view.subscribe()),
         files: file_state,
+        file_names: files.iter().map(|file| file.path().display().to_string()).collect(),
         telemetry,
     };
     let reconciler = Reconciler {
@@ -102,6 +103,7 @@ pub fn start(options: &Options) -> anyhow::Result<Vec<Subscription>> {
 pub fn restored(files: &[FileSink], identity: &Identity) -> Vec<Found> {
     let mut found = Vec::new();
     for file in files {
+        file.sweep();
         match file.read(identity) {
             Ok(rows) => found.extend(
                 rows.into_iter()
@@ -149,6 +151,8 @@ impl Reconciler {
 
     fn pass(&mut self) -> Option<Instant> {
         let mut found: Vec<Found> = std::mem::take(&mut self.restored);
+        // Without a registry nothing is left to be deleted.
+        let mut settled = u64::MAX;
         if let Some(view) = &self.view {
             let view = view.borrow();
             // Who knows no groups would give new ones: the registry is asked first.
@@ -156,10 +160,18 @@ impl Reconciler {
                 return None;
             }
             found.extend(view.found.iter().cloned());
+            settled = view.generation;
         }
         self.counts.passes.inc();
-        let again = self.catalog.pass(Instant::now(), &states(&self.sources), &found);
-        self.published.send_replace(Arc::clone(self.catalog.published()));
+        let again = self.catalog.pass(Instant::now(), &states(&self.sources), &found, settled);
+        let newest = self.catalog.published();
+        self.published.send_if_modified(|published| {
+            let news = published.generation != newest.generation;
+            if news {
+                *published = Arc::clone(newest);
+            }
+            news
+        });
         again
     }
 }
@@ -172,7 +184,7 @@ async fn wakes<T>(mut changes: watch::Receiver<T>, wake: Arc<Notify>) {
 
 /// Keeps the files as published; one that cannot be written keeps its text and is tried again.
 async fn write_files(
-    files: Vec<FileSink>,
+    mut files: Vec<FileSink>,
     identity: Arc<Identity>,
     mut published: watch::Receiver<Arc<Published>>,
     told: watch::Sender<Option<String>>,
@@ -182,22 +194,29 @@ async fn write_files(
     loop {
         let rows = Arc::clone(&published.borrow_and_update());
         if rows.complete {
-            let (files, identity) = (files.clone(), Arc::clone(&identity));
+            let (mut sinks, identity) = (files.clone(), Arc::clone(&identity));
             let write = move || {
-                let written = files.iter().map(|file| file.write(&identity, &rows.rows));
-                written.sum::<Result<usize, _>>()
+                let mut written = Written::default();
+                for sink in &mut sinks {
+                    written.add(sink.write(&identity, &rows.rows));
+                }
+                (sinks, written)
             };
             let problem = match tokio::task::spawn_blocking(write).await {
-                Ok(Ok(replaced)) => {
-                    counts.files_written.inc_by(replaced as u64);
-                    None
+                Ok((sinks, written)) => {
+                    files = sinks;
+                    counts.files_written.inc_by(written.replaced as u64);
+                    let problems: Vec<String> =
+                        written.failed.iter().map(ToString::to_string).collect();
+                    (!problems.is_empty()).then(|| problems.join("; "))
                 }
-                Ok(Err(error)) => Some(error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
             if let Some(problem) = &problem {
                 counts.file_errors.inc();
-                tracing::warn!("{problem}");
+                if told.borrow().as_ref() != Some(problem) {
+                    tracing::warn!("{problem}");
+                }
             }
             told.send_replace(problem);
         }

@@ -9,15 +9,17 @@
 mod address;
 mod check;
 mod publish;
+mod share;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 pub use address::Address;
-pub use check::{BadTarget, FIXED_KEYS, MAX_META, Scheme, meta_key, meta_value, tag};
+pub use check::{BadTarget, FIXED_KEYS, FIXED_TAGS, MAX_META, Scheme, meta_key, meta_value, tag};
 pub(crate) use publish::repeated;
 pub use publish::{Publisher, Snapshot, State, Subscription, source};
+pub(crate) use share::share;
 
 /// A target as a source read it, unchecked. What is left empty has the default that the field names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub struct Draft {
     /// Further tags.
     pub tags: Vec<String>,
     /// Where the target comes from, for a person: `pod shop/web-1 by rule 9 of rules.yaml`.
-    pub origin: String,
+    pub origin: Arc<str>,
 }
 
 /// A target that can be registered. Its [`Key`] says which one it is; everything else may change.
@@ -47,7 +49,7 @@ pub struct Draft {
 pub struct Target {
     pub key: Key,
     pub scheme: Scheme,
-    pub metrics_path: Box<str>,
+    pub metrics_path: Arc<str>,
     /// Never empty.
     pub node: Arc<str>,
     /// Sorted by key, none of [`FIXED_KEYS`]; at most [`MAX_META`] pairs that Consul takes.
@@ -55,11 +57,11 @@ pub struct Target {
     /// Sorted, none twice.
     pub tags: Box<[Box<str>]>,
     /// For a person; a change of it alone changes nothing that is registered.
-    pub origin: Box<str>,
+    pub origin: Arc<str>,
 }
 
 /// Labels by their keys.
-pub type Meta = Box<[(Box<str>, Box<str>)]>;
+pub type Meta = Box<[(Arc<str>, Arc<str>)]>;
 
 /// What makes a target the same one. Everything is sorted by it, in every sink.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -24,7 +24,7 @@ mod cluster;
 mod control;
 mod discovery;
 mod fields;
-mod http;
+pub(crate) mod http;
 mod list;
 mod objects;
 mod selector;

@@ -9,19 +9,33 @@ use std::process::Command;
 pub struct Image(String);
 
 impl Image {
+    /// The program alone, as nobody.
     pub fn of(program: &Path) -> Self {
+        Self::built(program, "scratch", "", &[], "USER 65534\n")
+    }
+
+    /// The program in `/bin` beside the testbed's tools and these files of this machine, and a folder that its user may
+    /// write to.
+    pub fn with_tools(program: &Path, files: &[&str], folder: &str, user: &str) -> Self {
+        let more = format!("COPY --chown={user} empty {folder}\nUSER {user}\n");
+        Self::built(program, "testbed/busybox:1", "bin/", files, &more)
+    }
+
+    fn built(program: &Path, base: &str, place: &str, files: &[&str], more: &str) -> Self {
         let name = program.file_name().unwrap().to_str().unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(program, folder.path().join(name)).unwrap();
-        let libraries = libraries(program);
+        let mut libraries = libraries(program);
+        libraries.extend(files.iter().map(|&file| file.to_owned()));
         for library in &libraries {
             let to = folder.path().join("root").join(library.trim_start_matches('/'));
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(library, to).unwrap();
         }
         let copy = if libraries.is_empty() { "" } else { "COPY root /\n" };
+        std::fs::create_dir(folder.path().join("empty")).unwrap();
         let text = format!(
-            "FROM scratch\n{copy}COPY {name} /{name}\nUSER 65534\nENTRYPOINT [\"/{name}\"]\n"
+            "FROM {base}\n{copy}COPY {name} /{place}{name}\n{more}ENTRYPOINT [\"/{place}{name}\"]\n"
         );
         std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
         let image = Self(format!("e2e/{name}:{}", std::process::id()));

@@ -1,6 +1,7 @@
 //! Prometheus and VictoriaMetrics: started with a scrape configuration, asked for what they stored.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -63,28 +64,78 @@ impl Storage {
         self.folder.path()
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{}", self.asked().0)
+    }
+
     /// What it has said since its start.
     pub fn log(&self) -> String {
         self.server.log()
     }
 
+    /// Where it is asked.
+    pub fn asked(&self) -> Asked {
+        Asked(agent::local(self.port))
+    }
+
     pub fn get(&self, path: &str) -> Result<Value> {
-        let request = Request::new(agent::local(self.port), path);
-        let response = request.send().with_context(|| format!("log:\n{}", self.server.log()))?;
+        self.asked().get(path).with_context(|| format!("log:\n{}", self.server.log()))
+    }
+
+    /// The value of a query whose answer is one number.
+    pub fn number(&self, query: &str) -> Result<f64> {
+        self.asked().number(query)
+    }
+
+    /// Waits until a query's only number is right.
+    pub fn expect(&self, query: &str, right: impl Fn(f64) -> bool) -> Result<f64> {
+        self.asked().expect(query, right)
+    }
+}
+
+/// The API of a storage, wherever it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked(pub SocketAddr);
+
+impl Asked {
+    pub fn get(&self, path: &str) -> Result<Value> {
+        let response = Request::new(self.0, path).send()?;
         let text = response.text()?;
         ensure!(response.status == 200, "{path}: {} {text}", response.status);
         serde_json::from_str(&text).with_context(|| format!("{path}: {text}"))
     }
 
+    /// What a query gives now: objects with `metric` and `value`, or `values` of a range.
+    pub fn series(&self, query: &str) -> Result<Vec<Value>> {
+        self.answer(&format!("/api/v1/query?query={}", escaped(query)))
+    }
+
+    /// As [`Self::series`], at a time in seconds since 1970.
+    pub fn series_at(&self, query: &str, time: f64) -> Result<Vec<Value>> {
+        self.answer(&format!("/api/v1/query?query={}&time={time}", escaped(query)))
+    }
+
+    /// The values that a label has in these series.
+    pub fn label_values(&self, series: &str, label: &str) -> Result<Vec<String>> {
+        let path = format!("/api/v1/label/{label}/values?match[]={}", escaped(series));
+        let answer = self.get(&path)?;
+        let values = answer["data"].as_array().with_context(|| format!("{series}: {answer}"))?;
+        Ok(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    fn answer(&self, path: &str) -> Result<Vec<Value>> {
+        let mut answer = self.get(path)?;
+        match answer["data"]["result"].take() {
+            Value::Array(series) => Ok(series),
+            other => bail!("{path}: {other}"),
+        }
+    }
+
     /// The value of a query whose answer is one number.
     pub fn number(&self, query: &str) -> Result<f64> {
-        let answer = self.get(&format!("/api/v1/query?query={}", escaped(query)))?;
-        match answer["data"]["result"].as_array().map(Vec::as_slice) {
-            Some([one]) => {
-                let value = one["value"][1].as_str().context("no value")?;
-                value.parse().with_context(|| format!("{query}: {value:?}"))
-            }
-            _ => bail!("{query}: {answer}"),
+        match self.series(query)?.as_slice() {
+            [one] => value(one).with_context(|| query.to_owned()),
+            other => bail!("{query}: {other:?}"),
         }
     }
 
@@ -96,6 +147,12 @@ impl Storage {
             Ok::<_, anyhow::Error>(value)
         })
     }
+}
+
+/// The value of one of [`Asked::series`].
+pub fn value(series: &Value) -> Result<f64> {
+    let text = series["value"][1].as_str().context("no value")?;
+    text.parse().with_context(|| text.to_owned())
 }
 
 /// A query as part of a URL.

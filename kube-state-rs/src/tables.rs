@@ -112,10 +112,10 @@ mod tests {
         let resources = [find("ingresses").unwrap(), find("nodes").unwrap()];
         let all = rbac(&resources, &[], &["widgets.example.com".to_owned()]);
         assert_eq!(all.matches("kind: ClusterRole").count(), 1);
-        for group in ["''", "'extensions'", "'networking.k8s.io'", "'example.com'"] {
+        for group in ["''", "'networking.k8s.io'", "'example.com'"] {
             assert!(all.contains(&format!("apiGroups: [{group}]")), "{all}");
         }
-        assert_eq!(all.matches("verbs: [list, watch]").count(), 4);
+        assert_eq!(all.matches("verbs: [list, watch]").count(), 3);
         let some = rbac(&resources, &["shop".to_owned()], &[]);
         let (cluster, shop) = some.split_once("kind: Role\n").unwrap();
         assert!(cluster.contains("- nodes") && !cluster.contains("- ingresses"));

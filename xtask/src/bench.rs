@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: an agent's release build measured against its peer. Nothing is gated: times on shared cores wobble.
 
+mod cgroup;
 mod kube;
 mod machine;
 mod node;
+mod plot;
 mod proxy;
 mod registrar;
 pub(crate) mod usage;
@@ -20,6 +22,8 @@ pub(crate) enum Agent {
     Registrar(registrar::Options),
     /// cadvisor-proxy-rs and vmagent with the same rules on generated bodies
     Proxy(proxy::Options),
+    /// cadvisor-proxy-rs as a reader of cgroups and cAdvisor on the same containers of docker
+    Cgroup(cgroup::Options),
 }
 
 pub(crate) fn run(agent: &Agent) -> Result<()> {
@@ -28,5 +32,6 @@ pub(crate) fn run(agent: &Agent) -> Result<()> {
         Agent::Kube(options) => kube::run(options),
         Agent::Registrar(options) => registrar::run(options),
         Agent::Proxy(options) => proxy::run(options),
+        Agent::Cgroup(options) => cgroup::run(options),
     }
 }

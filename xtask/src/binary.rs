@@ -35,20 +35,67 @@ pub(crate) fn consul_registrar(profile: Profile) -> Result<PathBuf> {
     agent("consul-registrar", profile)
 }
 
+/// The four agents.
+pub(crate) struct Programs {
+    pub(crate) node: PathBuf,
+    pub(crate) kube: PathBuf,
+    pub(crate) proxy: PathBuf,
+    pub(crate) registrar: PathBuf,
+}
+
+/// Builds all agents that no variable names, with one command: what they share is compiled once.
+pub(crate) fn agents(profile: Profile) -> Result<Programs> {
+    let names = ["node-exporter-rs", "kube-state-rs", "cadvisor-proxy-rs", "consul-registrar"];
+    let given = names.map(named);
+    let missing: Vec<&str> = names
+        .into_iter()
+        .zip(&given)
+        .filter(|(_, given)| given.is_none())
+        .map(|(n, _)| n)
+        .collect();
+    let messages = if missing.is_empty() { Vec::new() } else { build(&missing, profile)? };
+    let path = |(name, given): (&str, Option<PathBuf>)| match given {
+        Some(path) => Ok(path),
+        None => executable(&messages, name).with_context(|| format!("cargo built no {name}")),
+    };
+    let [node, kube, proxy, registrar] = given;
+    let [a, b, c, d] = names;
+    Ok(Programs {
+        node: path((a, node))?,
+        kube: path((b, kube))?,
+        proxy: path((c, proxy))?,
+        registrar: path((d, registrar))?,
+    })
+}
+
 fn agent(name: &str, profile: Profile) -> Result<PathBuf> {
-    let variable = name.to_uppercase().replace('-', "_");
-    if let Some(path) = std::env::var_os(&variable) {
-        return std::path::absolute(path).context(variable);
+    if let Some(path) = named(name) {
+        return Ok(path);
     }
+    let messages = build(&[name], profile)?;
+    executable(&messages, name).with_context(|| format!("cargo built no {name}"))
+}
+
+/// What a variable such as `$NODE_EXPORTER_RS` says.
+fn named(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(name.to_uppercase().replace('-', "_"))?;
+    std::path::absolute(path).ok()
+}
+
+/// Cargo's messages about a build.
+fn build(names: &[&str], profile: Profile) -> Result<Vec<u8>> {
     let mut command = e2e::cargo();
-    command.args(["build", "--package", name, "--bin", name]);
+    command.arg("build");
+    for name in names {
+        command.args(["--package", name, "--bin", name]);
+    }
     command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
     if profile == Profile::Release {
         release(&mut command);
     }
     let output = command.stderr(Stdio::inherit()).output().context("cargo build")?;
-    ensure!(output.status.success(), "{name} does not build");
-    executable(&output.stdout).with_context(|| format!("cargo built no {name}"))
+    ensure!(output.status.success(), "{} does not build", names.join(", "));
+    Ok(output.stdout)
 }
 
 /// What a release needs beside its profile: glibc inside, so that it runs on any Linux and in an empty image, and
@@ -66,10 +113,11 @@ fn release(command: &mut Command) {
 const RELEASE_FLAGS: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
 
 /// The path in cargo's message about the program it has built.
-fn executable(messages: &[u8]) -> Option<PathBuf> {
+fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
     messages
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
         .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
         .next_back()
 }
@@ -131,9 +179,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_executable_in_cargos_messages_is_the_program() {
-        let messages =
-            b"{\"reason\":\"x\",\"executable\":null}\n{\"executable\":\"/t/a\"}\nnot json\n";
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/a")));
+    fn a_program_is_found_in_cargos_messages_by_its_name() {
+        let messages = b"{\"target\":{\"name\":\"a\"},\"executable\":null}\n\
+            {\"target\":{\"name\":\"a\"},\"executable\":\"/t/a\"}\n\
+            {\"target\":{\"name\":\"b\"},\"executable\":\"/t/b\"}\nnot json\n";
+        assert_eq!(executable(messages, "a"), Some(PathBuf::from("/t/a")));
+        assert_eq!(executable(messages, "c"), None);
     }
 }

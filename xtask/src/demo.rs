@@ -1,91 +1,106 @@
-//! `cargo demo`: node-exporter-rs on this machine, and a page about what it found.
+//! `cargo demo`: the four agents on this machine with what it has, and one page of all targets and how they are.
+//!
+//! The page is the demo's own: consul-registrar lists targets and leaves the asking to whom the list is for, so that one
+//! that is down stays listed. Here that is a Prometheus, where there is one, and the page itself, which does what Prometheus
+//! does: it reads the registrar's `http_sd` and scrapes what stands there.
 
+mod board;
 mod found;
 mod host;
+mod page;
+mod parts;
+mod report;
+mod says;
 
-use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use e2e::{Agent, agent, free_port};
+use anyhow::{Result, ensure};
+use e2e::agent::START;
 
 use crate::binary::{self, Profile};
+use board::Board;
+use found::Found;
+use parts::Parts;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// End after the report instead of waiting for Ctrl-C
+    /// End after the report instead of waiting for Ctrl-C; an error where something that should be up is not
     #[arg(long)]
     once: bool,
-    /// Port of 127.0.0.1 to listen on [default: 9100, or any free one]
+    /// Port of 127.0.0.1 for the page [default: 10240, or any free one]
     #[arg(long)]
     port: Option<u16>,
+    /// Serve the objects of this file to kube-state-rs, as kubectl prints them, instead of following a cluster
+    #[arg(long, value_name = "FILE")]
+    objects: Option<PathBuf>,
 }
+
+/// The page's port, beside those of the agents.
+const PORT: u16 = 10240;
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    eprintln!("Building node-exporter-rs (the first time takes a minute or two) ...");
-    let program = binary::node_exporter_rs(Profile::Dev)?;
-    let mut command = Command::new(program);
-    // The log says at this level why a collector has nothing.
-    command.arg("--log.level=debug");
-    let mut agent = Agent::start_at(address(options)?, command)?;
-    print!("{}", report(&agent)?);
+    eprintln!("Building the four agents (the first time takes some minutes) ...");
+    let programs = binary::agents(Profile::Dev)?;
+    // From here on programs run that must end with this one.
+    let end = end_is_asked_for()?;
+    let found = Found::look(options.objects.as_deref());
+    let mut parts = Parts::start(&programs, &found, !options.once)?;
+    let board = Arc::new(Board::start(&parts)?);
+    let port = match options.port {
+        Some(port) => port,
+        None => parts::address(PORT, !options.once)?.port(),
+    };
+    let site = page::serve(port, Arc::clone(&board), parts.notes().to_vec())?;
+    let url = format!("http://{}/", site.address());
+    wait_for_targets(&board, &end);
+    print!("{}", report::text(&board, &parts, &url));
     if options.once {
+        let wrong = board.wrong(parts.expected());
+        ensure!(wrong.is_empty(), "not all is up: {}", wrong.join("; "));
         return Ok(());
     }
-    println!("\nCtrl-C ends it.");
-    wait(&mut agent)
+    println!("\nCtrl-C ends all of it.");
+    while !end() {
+        for sentence in parts.ended() {
+            eprintln!("{sentence}");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    eprintln!("Ending ...");
+    Ok(())
 }
 
-/// What was asked for; else the port that every dashboard expects, or any.
-fn address(options: &Options) -> Result<SocketAddr> {
-    let usual = agent::local(9100);
-    match options.port {
-        Some(port) => Ok(agent::local(port)),
-        None if !options.once && TcpListener::bind(usual).is_ok() => Ok(usual),
-        None => Ok(agent::local(free_port()?)),
+/// Until all that should be there has been scraped, or no more is to be hoped for.
+fn wait_for_targets(board: &Board, end: &impl Fn() -> bool) {
+    let deadline = Instant::now() + START;
+    while !end() && Instant::now() < deadline && !board.is_settled() {
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
-fn report(agent: &Agent) -> Result<String> {
-    let scrape = agent.scrape("/metrics").context("the first scrape")?;
-    let found = found::collectors(agent, &scrape)?;
-    let url = agent.url("/metrics");
-    Ok(format!(
-        "\nnode-exporter-rs serves this machine's metrics at {url}\n\nThis machine\n{}\n{}\n{}",
-        host::facts(&scrape),
-        found::tables(&found, scrape.series.len()),
-        next_steps(agent.address),
-    ))
-}
-
-fn next_steps(address: SocketAddr) -> String {
-    format!(
-        "What next\n  \
-         curl -s http://{address}/metrics | grep node_load\n  \
-         a page for people: http://{address}/\n  \
-         for Prometheus or VictoriaMetrics:\n\n    \
-         scrape_configs:\n    - job_name: node\n      static_configs:\n      - targets: ['{address}']\n\n  \
-         This is a development build; `cargo build --release -p node-exporter-rs` makes the small and fast one.\n"
-    )
-}
-
-/// Waits for a signal or for the exporter's end; dropping the exporter ends it.
-fn wait(agent: &mut Agent) -> Result<()> {
+/// Takes the signals that end a program, and gives what tells whether one has come. The programs that were started end with
+/// their guards then.
+fn end_is_asked_for() -> Result<impl Fn() -> bool> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        loop {
+    let (sender, receiver) = tokio::sync::watch::channel(false);
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [mut interrupt, mut terminate, mut hangup] = {
+        let _in_runtime = runtime.enter();
+        let [a, b, c] = kinds.map(signal);
+        [a?, b?, c?]
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
             tokio::select! {
-                _ = interrupt.recv() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
-                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
-            if let Some(status) = agent.server.ended()? {
-                bail!("node-exporter-rs ended with {status}:\n{}", agent.server.log());
-            }
-        }
-    })
+        });
+        sender.send_replace(true);
+    })?;
+    Ok(move || *receiver.borrow())
 }

@@ -1,22 +1,30 @@
-//! `cargo xtask docs`: what is written about collectors comes from their tables.
+//! `cargo xtask docs`: what is written about collectors, resources and flags comes from their tables.
 
 mod collectors;
+mod flags;
 mod kube;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use crate::binary::{self, Profile, workspace};
+use crate::dashboards;
 
 /// A document that is wholly or partly made from the tables.
-struct Document {
-    path: PathBuf,
-    text: String,
+pub(crate) struct Document {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
 }
 
 pub(crate) fn run(check: bool) -> Result<()> {
-    let documents = documents()?;
+    let mut documents = documents()?;
+    documents.extend(dashboards::documents()?);
+    bring(documents, check)
+}
+
+/// Writes what is new in these documents, or says what would be.
+pub(crate) fn bring(documents: Vec<Document>, check: bool) -> Result<()> {
     let mut stale = Vec::new();
     for document in documents {
         let path =
@@ -43,10 +51,17 @@ fn documents() -> Result<Vec<Document>> {
     let old = std::fs::read_to_string(&readme).with_context(|| readme.display().to_string())?;
     let table = collectors::overview();
     let state = workspace().join("kube-state-rs");
-    let program = binary::kube_state_rs(Profile::Dev)?;
-    let families = kube::printed(&program, &["families"])?;
-    let roles = kube::printed(&program, &["rbac"])?;
+    let programs = binary::agents(Profile::Dev)?;
+    let families = kube::printed(&programs.kube, &["families"])?;
+    let roles = kube::printed(&programs.kube, &["rbac"])?;
+    let flags = |name: &str, program: &Path| -> Result<Document> {
+        let path = workspace().join(name).join("docs/flags.md");
+        Ok(Document { path, text: flags::page(name, program)? })
+    };
     Ok(vec![
+        flags("kube-state-rs", &programs.kube)?,
+        flags("cadvisor-proxy-rs", &programs.proxy)?,
+        flags("consul-registrar", &programs.registrar)?,
         Document { path: state.join("docs/metrics.md"), text: kube::metrics(&families) },
         Document { path: state.join("docs/rbac.yaml"), text: roles },
         Document { path: node.join("docs/metrics.md"), text: collectors::metrics() },

@@ -8,9 +8,11 @@ mod bench;
 mod binary;
 mod compare;
 mod conformance;
+mod dashboards;
 mod demo;
 mod deny;
 mod docs;
+mod screenshots;
 mod soak;
 mod table;
 
@@ -28,7 +30,7 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build node-exporter-rs, run it on this machine and show what it finds
+    /// Build the agents, run them on this machine with what it has, and show all targets on one page
     Demo(demo::Options),
     /// Build the agents as they are shipped, static and small, and say where they are
     Build,
@@ -43,12 +45,20 @@ enum Task {
     },
     /// Scrape node-exporter-rs for an hour while devices, mounts and processes come and go (as root)
     Soak(soak::Options),
-    /// Write the documents that are made from the collectors' tables
+    /// Write the documents that are made from tables: of collectors, of resources, of flags
     Docs {
         /// Write nothing; fail where a document differs from the tables
         #[arg(long)]
         check: bool,
     },
+    /// Write Grafana's dashboards from the tables in manifests/dashboards/source
+    Dashboards {
+        /// Write nothing; fail where a dashboard differs from its table
+        #[arg(long)]
+        check: bool,
+    },
+    /// Take the pictures of the documentation again: the pages of `cargo demo` and of consul-registrar in Chromium
+    Screenshots,
     /// Serve a generated cluster on loopback until it is ended
     Apiserver(apiserver::Options),
     /// Check licences, duplicates and sources of the dependencies against deny.toml, without network
@@ -87,6 +97,8 @@ fn run() -> Result<()> {
         Task::CompareNode => compare::run(),
         Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),
+        Task::Dashboards { check } => docs::bring(dashboards::documents()?, check),
+        Task::Screenshots => screenshots::run(),
         Task::Apiserver(options) => apiserver::run(&options),
         Task::Deny => deny::run(),
     }

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use super::kubelet::{self, Kubelet};
 use super::options::{IdentityOptions, SourceName};
 use super::podlist::Defaults;
-use super::{Hub, Shared, api, docker, environment, file};
+use super::{Hub, Shared, api, docker, environment, file, sandboxes};
+use crate::cgroup::Paths;
 
 /// Why the sources that were asked for cannot be; each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -31,15 +32,17 @@ pub enum ChainError {
 }
 
 /// Starts the sources; they end when the set of their tasks is dropped. `served` is the kubelet whose metrics are served,
-/// if any: it is asked for its pods, too, where `--identity.kubelet-url` names no other.
+/// if any: it is asked for its pods, too, where `--identity.kubelet-url` names no other. `host` is where cgroups are, and
+/// whether they are what is served.
 pub fn start(
     options: &IdentityOptions,
     user_agent: &str,
     served: Option<Kubelet>,
+    host: (Paths, bool),
 ) -> Result<(Arc<Shared>, JoinSet<()>), ChainError> {
     let kubelet = options.kubelet.kubelet()?.or(served);
     let (hub, tasks) = (Hub::default(), JoinSet::new());
-    let mut chain = Chain { options, user_agent, kubelet, hub, tasks };
+    let mut chain = Chain { options, user_agent, kubelet, host, hub, tasks };
     for name in &options.identity {
         match name {
             SourceName::Auto => chain.auto()?,
@@ -56,6 +59,7 @@ struct Chain<'o> {
     options: &'o IdentityOptions,
     user_agent: &'o str,
     kubelet: Option<Kubelet>,
+    host: (Paths, bool),
     hub: Hub,
     tasks: JoinSet<()>,
 }
@@ -68,6 +72,7 @@ impl Chain<'_> {
             SourceName::Docker,
             SourceName::Kubelet,
             SourceName::Api,
+            SourceName::Cgroup,
             SourceName::Environment,
         ];
         for name in order {
@@ -106,6 +111,13 @@ impl Chain<'_> {
                 let node = options.node().ok_or("the node's name is not known: set NODE_NAME")?;
                 Ok(format!("{server}, pods of node {node}"))
             }
+            SourceName::Cgroup => match &self.host {
+                (_, false) => Err("cgroups are not read".to_owned()),
+                _ if self.found(SourceName::Docker).is_ok() => {
+                    Err("docker tells the same and more".to_owned())
+                }
+                (paths, true) => Ok(paths.cgroup.display().to_string()),
+            },
             SourceName::Environment => match environment::facts(&environment::variable) {
                 Some(facts) => Ok(facts.own.map(|own| own.name).unwrap_or_default()),
                 None => Err("neither POD_NAME nor POD_IP is set".to_owned()),
@@ -133,6 +145,13 @@ impl Chain<'_> {
                 self.tasks.spawn(source.run());
             }
             SourceName::Api => self.api()?,
+            SourceName::Cgroup => {
+                let options = self.options;
+                let (host_ip, node) = (options.host_ip(), options.node());
+                let settings = sandboxes::Settings { paths: self.host.0.clone(), host_ip, node };
+                let reporter = self.hub.add_source(name.as_str());
+                self.tasks.spawn(sandboxes::Source::new(settings).run(reporter));
+            }
             SourceName::Environment => {
                 let facts = environment::facts(&environment::variable).ok_or(ChainError::Pod)?;
                 self.hub.add_source(name.as_str()).tell(facts);
@@ -155,6 +174,7 @@ impl Chain<'_> {
             host_ip: options.host_ip(),
             node: options.node(),
             labels: options.pod_labels.clone(),
+            container_labels: options.container_labels.clone(),
             compose_service: options.compose_service,
         };
         let reporter = self.hub.add_source(SourceName::Docker.as_str());

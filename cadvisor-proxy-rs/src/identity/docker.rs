@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::netns::{Network, Processes};
 use super::pause::Pause;
-use super::{Facts, PodLabels, Reporter};
+use super::{ContainerLabels, Facts, PodLabels, Reporter};
 use summary::{Inside, Summary};
 
 /// For a list or an inspection; dockerd takes seconds when its disk is busy.
@@ -43,6 +43,7 @@ pub(super) struct Settings {
     pub(super) host_ip: Option<String>,
     pub(super) node: Option<String>,
     pub(super) labels: PodLabels,
+    pub(super) container_labels: ContainerLabels,
     /// A container of docker compose is named by its service.
     pub(super) compose_service: bool,
 }

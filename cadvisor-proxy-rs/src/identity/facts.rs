@@ -108,7 +108,7 @@ impl Directory {
     /// What is added later takes the place of what has the same key.
     pub(super) fn add_pod(&mut self, key: &str, pod: &Pod, there: bool) {
         let pod = Arc::new(Pod { ended: pod.ended || !there, ..pod.clone() });
-        if there {
+        if there && !pod.name.is_empty() {
             let names = self.names.entry(pod.namespace.as_bytes().into()).or_default();
             // Of two with one name, the one that has ended is about to go.
             let ended =
@@ -142,12 +142,18 @@ impl Directory {
 }
 
 impl Pod {
+    /// A source that knows no names can still tell the address.
     fn names_differ(&self, other: &Self) -> bool {
-        (&self.namespace, &self.name) != (&other.namespace, &other.name)
+        let named = !self.name.is_empty() && !other.name.is_empty();
+        named && (&self.namespace, &self.name) != (&other.namespace, &other.name)
     }
 
     /// Takes over what is not known yet.
     fn complete(&mut self, other: &Self) {
+        if self.name.is_empty() {
+            self.name.clone_from(&other.name);
+            self.namespace.clone_from(&other.namespace);
+        }
         self.ip = self.ip.take().or_else(|| other.ip.clone());
         self.node = self.node.take().or_else(|| other.node.clone());
         self.owner = self.owner.take().or_else(|| other.owner.clone());

@@ -41,8 +41,10 @@ impl Processes {
 
     /// `None` where it cannot be read.
     pub(super) fn network(&self, pid: u32) -> Option<Network> {
-        let namespace = |pid: u32| read_link(self.path(pid, "ns/net")).ok();
-        if namespace(pid)? == namespace(1)? {
+        let namespace = |process: &str| read_link(self.root.join(process).join("ns/net")).ok();
+        // Where the first process is beyond us, we are taken for one in the host's network, as agents are.
+        let host = namespace("1").or_else(|| namespace("self"))?;
+        if namespace(&pid.to_string())? == host {
             return Some(Network::Host);
         }
         let mut found = v4(&self.read(pid, "net/fib_trie")?);

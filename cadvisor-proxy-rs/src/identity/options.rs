@@ -14,8 +14,9 @@ use super::kubelet::KubeletOptions;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Identity")]
 pub struct IdentityOptions {
-    /// Who is asked whose a container is, with commas between: docker, kubelet, api, environment, file, or none; where two
-    /// differ, the first is right. auto takes what it finds.
+    /// Who is asked whose a container is, with commas between: docker, kubelet, api, cgroup (nobody: the pods' processes
+    /// tell their addresses, the names of the kubelet's logs the rest), environment, file, or none; where two differ, the
+    /// first is right. auto takes what it finds.
     #[arg(long, value_name = "LIST", default_value = "auto", value_delimiter = ',')]
     pub identity: Vec<SourceName>,
     /// JSON or YAML with pods and containers, such as kubectl get pods -o json prints; read again when it changes.
@@ -39,6 +40,10 @@ pub struct IdentityOptions {
     /// `label_KEY`.
     #[arg(long = "identity.pod-labels", value_name = "LIST", default_value = "")]
     pub pod_labels: PodLabels,
+    /// Labels that docker's containers have, to put on their series with --source=cgroup, with commas between, each as KEY
+    /// or KEY=NAME. Without a name it is `container_label_KEY`.
+    #[arg(long = "identity.container-labels", value_name = "LIST", default_value = "")]
+    pub container_labels: ContainerLabels,
     /// Name a container of docker compose by its service.
     #[arg(long = "identity.compose-service")]
     pub compose_service: bool,
@@ -68,17 +73,19 @@ pub enum SourceName {
     Docker,
     Kubelet,
     Api,
+    Cgroup,
     Environment,
     File,
 }
 
 impl SourceName {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("auto", Self::Auto),
         ("none", Self::None),
         ("docker", Self::Docker),
         ("kubelet", Self::Kubelet),
         ("api", Self::Api),
+        ("cgroup", Self::Cgroup),
         ("environment", Self::Environment),
         ("file", Self::File),
     ];
@@ -123,15 +130,43 @@ impl PodLabels {
     }
 }
 
+/// Which labels of a container are wanted, and what they are called on its series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerLabels(PodLabels);
+
+impl ContainerLabels {
+    /// Those of them that a container has.
+    pub(super) fn of<'a>(
+        &self,
+        label: impl Fn(&str) -> Option<&'a str>,
+    ) -> BTreeMap<String, String> {
+        self.0.of(label)
+    }
+}
+
+impl FromStr for ContainerLabels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        PodLabels::parse(text, "container_label").map(Self)
+    }
+}
+
 impl FromStr for PodLabels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text, "label")
+    }
+}
+
+impl PodLabels {
+    fn parse(text: &str, prefix: &str) -> Result<Self, String> {
         let mut labels: Vec<(String, LabelName)> = Vec::new();
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             let (key, name) = match item.split_once('=') {
                 Some((key, name)) => (key, name.to_owned()),
-                None => (item, format!("label_{}", sanitized(item))),
+                None => (item, format!("{prefix}_{}", sanitized(item))),
             };
             let name = LabelName::new(&name)
                 .ok_or_else(|| format!("{item}: {name:?} cannot be the name of a label"))?;

@@ -14,6 +14,7 @@ use http_body::{Body, Frame};
 
 use super::Totals;
 use super::gzip::Unpacking;
+use crate::cgroup::Filler;
 use crate::rewrite::Rewriter;
 
 /// What is unpacked at once, and about what goes out at once.
@@ -27,6 +28,8 @@ pub(super) struct Rewritten<B> {
     left: u64,
     input: Bytes,
     unpacking: Option<(Unpacking, Vec<u8>)>,
+    /// What adds to the body, and what it makes of a piece.
+    filling: Option<(Box<Filler>, Vec<u8>)>,
     packing: Option<GzEncoder<Vec<u8>>>,
     out: Vec<u8>,
     done: bool,
@@ -43,6 +46,7 @@ impl<B> Rewritten<B> {
             left: limit,
             input: Bytes::new(),
             unpacking: None,
+            filling: None,
             packing: None,
             out: Vec::new(),
             done: false,
@@ -52,6 +56,11 @@ impl<B> Rewritten<B> {
 
     pub(super) fn unpacking(mut self, packed: bool) -> Self {
         self.unpacking = packed.then(|| (Unpacking::new(), Vec::with_capacity(PIECE_BYTES)));
+        self
+    }
+
+    pub(super) fn filling(mut self, filler: Option<Filler>) -> Self {
+        self.filling = filler.map(|filler| (Box::new(filler), Vec::new()));
         self
     }
 
@@ -71,14 +80,14 @@ impl<B> Rewritten<B> {
         let rewritten = match &mut self.unpacking {
             None => {
                 let piece = self.input.split_to(self.input.len().min(PIECE_BYTES));
-                self.rewriter.push(&piece, &mut self.out);
+                filled(&mut self.filling, &piece, &mut self.rewriter, &mut self.out);
                 piece.len()
             }
             Some((unpacking, piece)) => {
                 piece.clear();
                 let taken = unpacking.unpack(&self.input, piece)?;
                 self.input.advance(taken);
-                self.rewriter.push(piece, &mut self.out);
+                filled(&mut self.filling, piece, &mut self.rewriter, &mut self.out);
                 piece.len()
             }
         };
@@ -99,6 +108,14 @@ impl<B> Rewritten<B> {
         self.done = true;
         if self.unpacking.as_ref().is_some_and(|(unpacking, _)| !unpacking.is_whole()) {
             return Err("upstream's gzip breaks off".into());
+        }
+        // Nothing is added to what is no metrics.
+        if let Some((mut filler, mut text)) = self.filling.take()
+            && self.rewriter.counts().series > 0
+        {
+            text.clear();
+            filler.finish(&mut text);
+            self.rewriter.push(&text, &mut self.out);
         }
         self.rewriter.finish(&mut self.out);
         let counts = self.rewriter.counts();
@@ -121,6 +138,23 @@ impl<B> Rewritten<B> {
         self.totals.set_problem(Some(error.to_string()));
         tracing::warn!(%error, "body broken off: the client's connection is aborted");
         Poll::Ready(Some(Err(error)))
+    }
+}
+
+/// A piece on its way to the rewriter, completed where it is to be.
+fn filled(
+    filling: &mut Option<(Box<Filler>, Vec<u8>)>,
+    piece: &[u8],
+    rewriter: &mut Rewriter,
+    out: &mut Vec<u8>,
+) {
+    match filling {
+        None => rewriter.push(piece, out),
+        Some((filler, text)) => {
+            text.clear();
+            filler.push(piece, text);
+            rewriter.push(text, out);
+        }
     }
 }
 

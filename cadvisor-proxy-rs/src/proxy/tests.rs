@@ -1,5 +1,6 @@
 //! Against upstreams on this machine that do what they should not.
 
+mod filled;
 mod merged;
 mod passed;
 
@@ -63,6 +64,16 @@ fn before(
     limit: u64,
     passes: Passes,
 ) -> (std::net::SocketAddr, Arc<Totals>) {
+    completed(upstream, None, kind, limit, passes)
+}
+
+fn completed(
+    upstream: Upstream,
+    fill: Option<Native>,
+    kind: SourceKind,
+    limit: u64,
+    passes: Passes,
+) -> (std::net::SocketAddr, Arc<Totals>) {
     let args = ["proxy", "--web.listen-address=127.0.0.1:0"];
     let command = <Command as clap::Parser>::parse_from(args);
     let server = Server::bind(command.web, ":0").unwrap();
@@ -75,6 +86,7 @@ fn before(
     let source = Proxy {
         kind,
         upstream,
+        fill,
         passes,
         workshop: Arc::new(Workshop::new(settings, Arc::clone(&shared))),
         shared,

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::client::{Consul, ConsulError, Transaction};
 use super::mirror::{Change, Mirror, Plan, Seen};
 use super::wire::{
-    MOST_OPERATIONS, NodeOperation, Operation, OperationError, ServiceOperation, WrittenNode,
-    WrittenService,
+    MOST_OPERATIONS, NodeOperation, Operation, OperationError, Place, ServiceOperation,
+    WrittenNode, WrittenService,
 };
 use crate::row::Identity;
 
@@ -31,13 +31,15 @@ pub struct Report {
 /// What was written, to be noted in the mirror.
 type Written = Vec<(Box<str>, Option<Seen>)>;
 
-/// Makes our node. That it is there already although no list showed it means that the token cannot read it.
-pub async fn make_node(consul: &Consul, owner: &str) -> Result<(), ConsulError> {
+/// Makes our node, or with its index puts our mark on it again. That it is there already although no list showed it means
+/// that the token cannot read it.
+pub async fn make_node(consul: &Consul, owner: &str, index: u64) -> Result<(), ConsulError> {
     let node = WrittenNode {
         node: &consul.node,
+        partition: consul.place().partition,
         address: "127.0.0.1",
         meta: [("external-node", "true"), ("owner", owner)].into(),
-        modify_index: 0,
+        modify_index: index,
     };
     let operation = Operation::Node(NodeOperation { verb: "cas", node });
     match consul.transact(&[operation]).await? {
@@ -51,6 +53,39 @@ pub async fn make_node(consul: &Consul, owner: &str) -> Result<(), ConsulError> 
             Err(ConsulError::Blind { node: consul.node.clone() })
         }
     }
+}
+
+/// Those of these services that the token may not write. Nothing is written: each is tried with an index that no row has.
+pub async fn denied(
+    consul: &Consul,
+    identity: &Identity,
+    services: &[String],
+) -> Result<Vec<String>, ConsulError> {
+    let Place { node, namespace, partition } = consul.place();
+    let id = format!("{}/check", identity.owner);
+    let mut denied = Vec::new();
+    for batch in services.chunks(MOST_OPERATIONS) {
+        let operation = |service| {
+            let service = WrittenService {
+                id: &id,
+                service,
+                address: None,
+                port: None,
+                tags: Vec::new(),
+                meta: BTreeMap::new(),
+                namespace,
+                partition,
+                modify_index: u64::MAX,
+            };
+            Operation::Service(ServiceOperation { verb: "cas", node, service })
+        };
+        let operations: Vec<Operation<'_>> = batch.iter().map(|name| operation(name)).collect();
+        if let Transaction::Refused(errors) = consul.transact(&operations).await? {
+            let at = errors.iter().filter(|error| is_denial(error)).map(|error| error.op_index);
+            denied.extend(at.filter_map(|at| batch.get(at)).cloned());
+        }
+    }
+    Ok(denied)
 }
 
 /// Writes the plan; what was done is in the mirror afterwards, also where the rest failed.
@@ -123,8 +158,9 @@ impl Lane<'_> {
             if batch.is_empty() {
                 continue;
             }
+            let place = self.consul.place();
             let operations: Vec<Operation<'_>> =
-                batch.iter().map(|change| operation(self.consul, self.identity, change)).collect();
+                batch.iter().map(|change| operation(place, self.identity, change)).collect();
             self.report.transactions += 1;
             match self.consul.transact(&operations).await? {
                 Transaction::Done(outcome) => self.done(&batch, &outcome.results),
@@ -194,8 +230,13 @@ impl Lane<'_> {
     }
 }
 
-fn operation<'a>(consul: &'a Consul, identity: &'a Identity, change: &'a Change) -> Operation<'a> {
-    let node = &*consul.node;
+/// What a change is in a transaction.
+pub fn operation<'a>(
+    place: Place<'a>,
+    identity: &'a Identity,
+    change: &'a Change,
+) -> Operation<'a> {
+    let Place { node, namespace, partition } = place;
     let (verb, service) = match change {
         Change::Set { id, row, index } => {
             let service = WrittenService {
@@ -205,6 +246,8 @@ fn operation<'a>(consul: &'a Consul, identity: &'a Identity, change: &'a Change)
                 port: Some(row.target.key.port),
                 tags: identity.tags(row),
                 meta: identity.meta(row),
+                namespace,
+                partition,
                 modify_index: *index,
             };
             ("cas", service)
@@ -217,6 +260,8 @@ fn operation<'a>(consul: &'a Consul, identity: &'a Identity, change: &'a Change)
                 port: None,
                 tags: Vec::<Cow<'_, str>>::new(),
                 meta: BTreeMap::new(),
+                namespace,
+                partition,
                 modify_index: *index,
             };
             ("delete-cas", service)

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
-use super::wire::{Operation, OperationError, Outcome};
+use super::wire::{Operation, OperationError, Outcome, Place};
 
 /// A leaderless server answers after 7.3 s.
 const CALL: Duration = Duration::from_secs(10);
@@ -72,23 +72,45 @@ pub struct Consul {
     /// again to a Consul that lost its data would wait for an index that is long in coming.
     watched: Vec<Client>,
     current: AtomicUsize,
-    /// `dc=..&ns=..&partition=..`
-    scope: String,
+    scope: Scope,
     pub node: String,
 }
 
-impl Consul {
-    /// `scope` are parameters of each call; empty values are left out. There must be a server.
-    pub fn new(
-        servers: Vec<Client>,
-        watched: Vec<Client>,
-        scope: &[(&str, &str)],
-        node: String,
-    ) -> Self {
-        let given = scope.iter().filter(|(_, value)| !value.is_empty());
-        let pairs: Vec<String> =
+/// Parameters of the calls; empty ones are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    pub datacenter: String,
+    pub namespace: String,
+    pub partition: String,
+}
+
+impl Scope {
+    /// `dc=..&ns=..&partition=..`
+    fn query(&self) -> String {
+        let pairs =
+            [("dc", &self.datacenter), ("ns", &self.namespace), ("partition", &self.partition)];
+        let given = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        let given: Vec<String> =
             given.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-        Self { servers, watched, current: AtomicUsize::new(0), scope: pairs.join("&"), node }
+        given.join("&")
+    }
+
+    /// That of a transaction, whose operations name the rest themselves.
+    fn of_transaction(&self) -> Self {
+        Self { datacenter: self.datacenter.clone(), ..Self::default() }
+    }
+}
+
+impl Consul {
+    /// There must be a server.
+    pub fn new(servers: Vec<Client>, watched: Vec<Client>, scope: Scope, node: String) -> Self {
+        Self { servers, watched, current: AtomicUsize::new(0), scope, node }
+    }
+
+    /// Where our rows are.
+    pub fn place(&self) -> Place<'_> {
+        let Scope { namespace, partition, .. } = &self.scope;
+        Place { node: &self.node, namespace, partition }
     }
 
     /// The server that is asked now.
@@ -111,7 +133,7 @@ impl Consul {
                 (wait, WAIT + WAIT_MORE)
             }
         };
-        let path = self.path(&format!("/v1/catalog/node-services/{node}"), &query);
+        let path = path_of(&format!("/v1/catalog/node-services/{node}"), &self.scope, &query);
         let (status, headers, body, address) =
             self.call(Method::GET, path, Bytes::new(), patience).await?;
         if status != StatusCode::OK {
@@ -125,7 +147,7 @@ impl Consul {
     /// Does all of the operations or none.
     pub async fn transact(&self, operations: &[Operation<'_>]) -> Result<Transaction, ConsulError> {
         let body = serde_json::to_vec(operations).map_err(|error| self.unreadable(&error))?;
-        let path = self.path("/v1/txn", "");
+        let path = path_of("/v1/txn", &self.scope.of_transaction(), "");
         let (status, _, body, address) = self.call(Method::PUT, path, body.into(), CALL).await?;
         match status {
             StatusCode::OK => {
@@ -146,22 +168,16 @@ impl Consul {
     /// Deletes the node with all its services.
     pub async fn deregister_node(&self) -> Result<(), ConsulError> {
         let body = serde_json::json!({ "Node": self.node }).to_string();
-        let path = self.path("/v1/catalog/deregister", "");
+        let path = path_of("/v1/catalog/deregister", &self.scope, "");
         let (status, _, body, address) = self.call(Method::PUT, path, body.into(), CALL).await?;
         if status == StatusCode::OK { Ok(()) } else { Err(refused(address, status, &body)) }
     }
 
     /// Any small answer that is JSON, for `check` and `purge`.
     pub async fn get(&self, path: &str) -> Result<Bytes, ConsulError> {
-        let path = self.path(path, "");
+        let path = path_of(path, &self.scope, "");
         let (status, _, body, address) = self.call(Method::GET, path, Bytes::new(), CALL).await?;
         if status == StatusCode::OK { Ok(body) } else { Err(refused(address, status, &body)) }
-    }
-
-    fn path(&self, path: &str, query: &str) -> String {
-        let parts: Vec<&str> =
-            [self.scope.as_str(), query].into_iter().filter(|part| !part.is_empty()).collect();
-        if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
     }
 
     async fn call(
@@ -218,6 +234,12 @@ async fn exchange(
     Ok((head.status, head.headers, body.collect(MOST_BYTES).await?))
 }
 
+fn path_of(path: &str, scope: &Scope, query: &str) -> String {
+    let scope = scope.query();
+    let parts: Vec<&str> = [&*scope, query].into_iter().filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+}
+
 fn refused(address: String, status: StatusCode, body: &[u8]) -> ConsulError {
     let text = String::from_utf8_lossy(body).trim().chars().take(200).collect();
     ConsulError::Status { address, status, text }
@@ -225,4 +247,21 @@ fn refused(address: String, status: StatusCode, body: &[u8]) -> ConsulError {
 
 fn escaped(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_names_datacenter_namespace_and_partition_where_they_are_given() {
+        let scope =
+            Scope { datacenter: "dc 1".into(), namespace: "team".into(), partition: "a&b".into() };
+        assert_eq!(
+            path_of("/v1/x", &scope, "stale"),
+            "/v1/x?dc=dc%201&ns=team&partition=a%26b&stale"
+        );
+        assert_eq!(path_of("/v1/txn", &scope.of_transaction(), ""), "/v1/txn?dc=dc%201");
+        assert_eq!(path_of("/v1/x", &Scope::default(), ""), "/v1/x");
+    }
 }

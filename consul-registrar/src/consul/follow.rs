@@ -38,6 +38,8 @@ pub struct View {
     pub blocked: BTreeMap<Box<str>, String>,
     /// When Consul was last as published.
     pub settled: Option<Instant>,
+    /// What was published then.
+    pub generation: u64,
     pub address: String,
     /// Whether somebody else has rows on our node.
     pub shared: bool,
@@ -67,7 +69,7 @@ impl Follower {
             let Err(error) = Box::pin(self.session()).await else { return };
             self.counts.consul_errors.inc();
             failures = if began.elapsed() > Duration::from_mins(1) { 0 } else { failures + 1 };
-            let pause = self.pause(failures, error.is_denied());
+            let pause = pause(self.longest_pause, failures, error.is_denied());
             tracing::warn!(%error, ?pause, "Consul is not as it should be, trying again");
             self.view.send_modify(|view| {
                 view.error = Some(error.to_string());
@@ -77,22 +79,12 @@ impl Follower {
         }
     }
 
-    /// Full jitter: of all pauses up to the longest any may come, so that agents that failed together return apart.
-    fn pause(&self, failures: u32, denied: bool) -> Duration {
-        let grown = FIRST_RETRY.saturating_mul(1 << failures.min(16)).min(self.longest_pause);
-        let most = if denied { self.longest_pause } else { grown };
-        let part = RandomState::new().hash_one(failures) % 1024;
-        let drawn = most.saturating_mul(u32::try_from(part).unwrap_or(0)) / 1024;
-        drawn.max(FIRST_RETRY / 2)
-    }
-
     /// From the first list to the first failure. `Ok` where nobody publishes any more.
     async fn session(&mut self) -> Result<(), ConsulError> {
         let consul = Arc::clone(&self.consul);
         let first = consul.services(None).await?;
         let mut index = first.index;
-        let mut mirror = self.read(&first)?;
-        drop(first);
+        let mut mirror = self.read(first)?;
         let (mut written, mut blocked, mut rounds) = (0, Blocked::new(), 0);
         let mut listed = Instant::now();
         let mut query: Query<'_> = Box::pin(consul.services(Some(index.max(1))));
@@ -106,7 +98,7 @@ impl Follower {
                     return Err(ConsulError::Blind { node: consul.node.clone() });
                 }
                 sleep(FIRST_RETRY).await;
-                mirror = self.read(&consul.services(None).await?)?;
+                mirror = self.read(consul.services(None).await?)?;
                 self.show(&mirror, &blocked, false);
                 continue;
             }
@@ -121,7 +113,7 @@ impl Follower {
                     // An index that goes back is that of another past (Consul's rule for blocking queries).
                     index = if list.index < index { 0 } else { list.index };
                     if list.index >= written || index == 0 {
-                        mirror = self.read(&list)?;
+                        mirror = self.read(list)?;
                         blocked.retain(|id, _| !mirror.rows.contains_key(id) || mirror.found.contains_key(id));
                         written = 0;
                         listed = Instant::now();
@@ -143,7 +135,7 @@ impl Follower {
         }
     }
 
-    fn read(&self, list: &Listing) -> Result<Mirror, ConsulError> {
+    fn read(&self, list: Listing) -> Result<Mirror, ConsulError> {
         self.counts.lists.inc();
         let published = Arc::clone(&self.published.borrow());
         let read = Mirror::read(&list.body, &self.consul.node, &self.identity, &published);
@@ -151,6 +143,7 @@ impl Follower {
             ReadError::Json(error) => self.consul.unreadable(&error),
             ReadError::Foreign(error) => error,
         })?;
+        drop(list);
         exporter_toolkit::memory::trim();
         // The groups that are registered count before the first plan is made.
         self.view.send_modify(|view| {
@@ -177,9 +170,13 @@ impl Follower {
             |id: &str, digest: u64| blocked.get(id).is_some_and(|(refused, _)| *refused == digest);
         let plan = Plan::new(&self.identity, &published, mirror, left_out);
         let mut report = Report::default();
+        if let Some(index) = mirror.unmarked {
+            make_node(&self.consul, &self.identity.owner, index).await?;
+            mirror.unmarked = None;
+        }
         if !plan.is_empty() {
             if !mirror.node {
-                make_node(&self.consul, &self.identity.owner).await?;
+                make_node(&self.consul, &self.identity.owner, 0).await?;
                 mirror.node = true;
             }
             report = Box::pin(apply(&self.consul, &self.identity, &plan, mirror)).await;
@@ -198,6 +195,14 @@ impl Follower {
         }
         let settled = report.failed.is_none() && !report.stale;
         self.show(mirror, blocked, settled);
+        // A deletion that was refused is still to be made.
+        if settled && blocked.values().all(|(refused, _)| *refused != 0) {
+            let generation = published.generation;
+            self.view.send_if_modified(|view| {
+                view.generation = generation;
+                false
+            });
+        }
         match report.failed.take() {
             Some(error) => Err(error),
             None => Ok(report),
@@ -232,3 +237,40 @@ impl Follower {
 }
 
 const DENIED_WHY: &str = "the token may not write this service";
+
+/// Full jitter: of all pauses up to the longest any may come, so that agents that failed together return apart.
+fn pause(longest: Duration, failures: u32, denied: bool) -> Duration {
+    let grown = FIRST_RETRY.saturating_mul(1 << failures.min(16)).min(longest);
+    let most = if denied { longest } else { grown };
+    let part = RandomState::new().hash_one(failures) % 1024;
+    let drawn = most.saturating_mul(u32::try_from(part).unwrap_or(0)) / 1024;
+    drawn.max(FIRST_RETRY / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_hosts_that_lost_one_consul_come_back_over_half_a_minute() {
+        let longest = Duration::from_secs(40);
+        for (failures, denied) in [(9, false), (1, true)] {
+            let mut seconds = [0_u32; 41];
+            for _ in 0..1000 {
+                let pause = pause(longest, failures, denied);
+                seconds[usize::try_from(pause.as_secs()).unwrap()] += 1;
+            }
+            // 25 a second on average; more than 75 do not come about in the age of the universe.
+            assert!(seconds.iter().all(|count| *count < 75), "{seconds:?}");
+            assert!(seconds[..5].iter().sum::<u32>() > 0 && seconds[35..].iter().sum::<u32>() > 0);
+        }
+    }
+
+    #[test]
+    fn the_one_agent_of_a_cluster_is_back_within_seconds() {
+        for failures in 0..40 {
+            let pause = pause(Duration::from_secs(5), failures, false);
+            assert!(pause >= FIRST_RETRY / 2 && pause <= Duration::from_secs(5), "{pause:?}");
+        }
+    }
+}

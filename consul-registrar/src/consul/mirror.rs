@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::client::ConsulError;
-use super::wire::{ListedService, NodeServices};
+use super::wire::{ListedService, node_services};
 use crate::catalog::{Found, Published};
 use crate::row::{Identity, Row, digest};
 
@@ -21,6 +21,8 @@ pub struct Seen {
 pub struct Mirror {
     /// Whether our node is there.
     pub node: bool,
+    /// The index of our node, where somebody else has taken our mark from it.
+    pub unmarked: Option<u64>,
     pub rows: BTreeMap<Box<str>, Seen>,
     /// Ids on our node that belong to somebody else: never touched.
     pub foreign: BTreeSet<Box<str>>,
@@ -111,31 +113,54 @@ impl Mirror {
         identity: &Identity,
         published: &Published,
     ) -> Result<Self, ReadError> {
-        let list: NodeServices<'_> = serde_json::from_slice(body)?;
+        let wanted: BTreeMap<String, u64> =
+            published.rows.iter().map(|row| (identity.id(&row.target.key), row.digest)).collect();
         let mut mirror = Self::default();
-        let Some(listed) = list.node else { return Ok(mirror) };
-        if listed.meta.get("owner").map(String::as_str) != Some(&*identity.owner) {
+        let listed = node_services(body, |service| mirror.list(service, identity, &wanted))?;
+        // Services without a node are not to be had.
+        let Some(listed) = listed else { return Ok(Self::default()) };
+        mirror.node = true;
+        let owner = listed.meta.get("owner").map(String::as_str);
+        // Whoever registers something on a node may write its meta, too. That our rows are there tells that it was ours.
+        if owner.is_none() && !mirror.rows.is_empty() {
+            mirror.unmarked = Some(listed.modify_index);
+        } else if owner != Some(&*identity.owner) {
             let (node, owner) = (node.to_owned(), identity.owner.to_string());
             return Err(ReadError::Foreign(ConsulError::Foreign { node, owner }));
         }
-        mirror.node = true;
-        let wanted: BTreeMap<String, u64> =
-            published.rows.iter().map(|row| (identity.id(&row.target.key), row.digest)).collect();
-        for service in list.services {
-            let id: Box<str> = (&*service.id).into();
-            if service.meta.get("owner").map(|owner| &**owner) != Some(&*identity.owner) {
-                mirror.foreign.insert(id);
-                continue;
-            }
-            let seen = Seen { index: service.modify_index, digest: service.digest() };
-            if wanted.get(&*id) != Some(&seen.digest) {
-                let row = service.row(identity);
-                mirror.services.insert(id.clone(), (&*service.service).into());
-                mirror.found.insert(id.clone(), Found { id: id.clone(), row });
-            }
-            mirror.rows.insert(id, seen);
-        }
         Ok(mirror)
+    }
+
+    /// What somebody else was found to hold, such as files.
+    pub fn of(found: &[Found]) -> Self {
+        let mut mirror = Self { node: true, ..Self::default() };
+        for found in found {
+            if let Some(row) = &found.row {
+                mirror.rows.insert(found.id.clone(), Seen { index: 0, digest: row.digest });
+            }
+            mirror.found.insert(found.id.clone(), found.clone());
+        }
+        mirror
+    }
+
+    fn list(
+        &mut self,
+        service: ListedService<'_>,
+        identity: &Identity,
+        wanted: &BTreeMap<String, u64>,
+    ) {
+        let id: Box<str> = (&*service.id).into();
+        if service.meta.get("owner").map(|owner| &**owner) != Some(&*identity.owner) {
+            self.foreign.insert(id);
+            return;
+        }
+        let seen = Seen { index: service.modify_index, digest: service.digest() };
+        if wanted.get(&*id) != Some(&seen.digest) {
+            let row = service.row(identity);
+            self.services.insert(id.clone(), (&*service.service).into());
+            self.found.insert(id.clone(), Found { id: id.clone(), row });
+        }
+        self.rows.insert(id, seen);
     }
 
     /// Rows that are as published by now differ from nothing any more.

@@ -1,11 +1,12 @@
 //! `file_sd`: files that are replaced as a whole, and only where their text changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::text::{Form, read, write};
+use crate::group::Group;
 use crate::row::{Identity, Row};
 
 /// In a path, stands for the group's name: one file a group.
@@ -22,10 +23,33 @@ pub enum FileError {
     Write { path: PathBuf, source: io::Error },
     #[error("{path}: cannot read what was written before: {source}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path}: it is not a list of targets, so it is not replaced: move it away")]
+    #[error(
+        "{path}: it holds something else than this cluster's targets, so it is not replaced: move it away"
+    )]
     Foreign { path: PathBuf },
     #[error("--sink file={path}: the name ends in neither .json, .yml nor .yaml")]
     Form { path: PathBuf },
+    #[error("--sink file={path}: {PER_GROUP} can stand once, in the file's own name")]
+    PerGroup { path: PathBuf },
+}
+
+/// What became of the files: each is tried, whatever becomes of the others.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub replaced: usize,
+    pub failed: Vec<FileError>,
+}
+
+impl Written {
+    pub fn add(&mut self, other: Self) {
+        self.replaced += other.replaced;
+        self.failed.extend(other.failed);
+    }
+
+    /// How many were replaced, where none failed.
+    pub fn whole(self) -> Result<usize, FileError> {
+        self.failed.into_iter().next().map_or(Ok(self.replaced), Err)
+    }
 }
 
 /// One file, or one for each group.
@@ -33,6 +57,8 @@ pub enum FileError {
 pub struct FileSink {
     path: PathBuf,
     form: Form,
+    /// Files that this process has written or found to be its own.
+    ours: BTreeSet<PathBuf>,
 }
 
 impl FileSink {
@@ -43,7 +69,13 @@ impl FileSink {
             Some("yml" | "yaml") => Form::Yaml,
             _ => return Err(FileError::Form { path: path.to_owned() }),
         };
-        Ok(Self { path: path.to_owned(), form })
+        let count = |text: &str| text.matches(PER_GROUP).count();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let all = count(&path.to_string_lossy());
+        if all > 1 || all != count(&name) {
+            return Err(FileError::PerGroup { path: path.to_owned() });
+        }
+        Ok(Self { path: path.to_owned(), form, ours: BTreeSet::new() })
     }
 
     pub fn path(&self) -> &Path {
@@ -54,35 +86,88 @@ impl FileSink {
     pub fn read(&self, identity: &Identity) -> Result<Vec<Row>, FileError> {
         let mut rows = Vec::new();
         for path in self.present()? {
-            let text =
-                contents(&path).map_err(|source| FileError::Read { path: path.clone(), source })?;
-            let Some(text) = text else { continue };
-            let read = read(self.form, identity, &text);
-            rows.extend(read.ok_or(FileError::Foreign { path })?);
+            rows.extend(self.read_one(identity, &path)?.unwrap_or_default());
         }
         rows.sort_by(|a, b| a.target.key.cmp(&b.target.key));
         rows.dedup_by(|next, kept| next.target.key == kept.target.key);
         Ok(rows)
     }
 
-    /// Makes the files say `rows`. Returns how many were replaced. A group that has no rows any more has an empty list.
-    pub fn write(&self, identity: &Identity, rows: &[Row]) -> Result<usize, FileError> {
+    /// The rows of a file; `None` where it is not there.
+    fn read_one(&self, identity: &Identity, path: &Path) -> Result<Option<Vec<Row>>, FileError> {
+        let text = match contents(path) {
+            Ok(None) => return Ok(None),
+            Ok(Some(text)) => text,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(FileError::Foreign { path: path.to_owned() });
+            }
+            Err(source) => return Err(FileError::Read { path: path.to_owned(), source }),
+        };
+        // Made beforehand so that somebody may watch it.
+        if text.trim_ascii().is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let rows = read(self.form, identity, &text);
+        rows.map(Some).ok_or_else(|| FileError::Foreign { path: path.to_owned() })
+    }
+
+    /// Makes the files say `rows`. A group that has no rows any more has an empty list.
+    pub fn write(&mut self, identity: &Identity, rows: &[Row]) -> Written {
+        let present = match self.present() {
+            Ok(present) => present,
+            Err(error) => return Written { replaced: 0, failed: vec![error] },
+        };
         let mut files: BTreeMap<PathBuf, Vec<&Row>> =
-            self.present()?.into_iter().map(|path| (path, Vec::new())).collect();
+            present.into_iter().map(|path| (path, Vec::new())).collect();
         if !self.is_per_group() {
             files.entry(self.path.clone()).or_default();
         }
         for row in rows {
             files.entry(self.path_of(row)).or_default().push(row);
         }
-        let mut replaced = 0;
+        let mut written = Written::default();
         for (path, rows) in files {
             let mut text = Vec::new();
             write(self.form, identity, rows.into_iter(), &mut text);
-            let done = replace(&path, &text);
-            replaced += usize::from(done.map_err(|source| FileError::Write { path, source })?);
+            match self.replace(identity, path, &text) {
+                Ok(replaced) => written.replaced += usize::from(replaced),
+                Err(error) => written.failed.push(error),
+            }
         }
-        Ok(replaced)
+        written
+    }
+
+    fn replace(
+        &mut self,
+        identity: &Identity,
+        path: PathBuf,
+        text: &[u8],
+    ) -> Result<bool, FileError> {
+        if !self.ours.contains(&path) {
+            self.read_one(identity, &path)?;
+        }
+        match replace(&path, text) {
+            Ok(replaced) => {
+                self.ours.insert(path);
+                Ok(replaced)
+            }
+            Err(source) => Err(FileError::Write { path, source }),
+        }
+    }
+
+    /// Removes what processes that were killed have left beside the files.
+    pub fn sweep(&self) {
+        let Ok(entries) = fs::read_dir(folder(&self.path)) else { return };
+        for entry in entries.flatten() {
+            let file = entry.file_name();
+            let Some((name, process)) = file.to_str().and_then(beside) else { continue };
+            let runs = Path::new("/proc").join(process).exists();
+            if self.is_named(name) && !runs {
+                tracing::info!(file = %entry.path().display(), "removed: its writer was killed");
+                // Somebody else may have done so.
+                _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn is_per_group(&self) -> bool {
@@ -102,25 +187,32 @@ impl FileSink {
         if !self.is_per_group() {
             return Ok(if self.path.exists() { vec![self.path.clone()] } else { Vec::new() });
         }
-        let (folder, name) = (folder(&self.path), self.path.file_name().unwrap_or_default());
-        let name = name.to_string_lossy();
-        let Some((before, after)) = name.split_once(PER_GROUP) else { return Ok(Vec::new()) };
+        let folder = folder(&self.path);
         let failed = |source| FileError::Read { path: folder.to_owned(), source };
         let mut paths = Vec::new();
         for entry in fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let file = entry.file_name();
-            let Some(group) = file.to_str().and_then(|name| name.strip_prefix(before)) else {
-                continue;
-            };
-            let Some(group) = group.strip_suffix(after) else { continue };
-            if group == NO_GROUP || crate::group::Group::parse(group).is_some() {
+            if entry.file_name().to_str().is_some_and(|name| self.is_named(name)) {
                 paths.push(entry.path());
             }
         }
         paths.sort();
         Ok(paths)
     }
+
+    /// Whether one of our files has this name.
+    fn is_named(&self, file: &str) -> bool {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let Some((before, after)) = name.split_once(PER_GROUP) else { return name == file };
+        let group = file.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        group.is_some_and(|group| group == NO_GROUP || Group::parse(group).is_some())
+    }
+}
+
+/// The file and the process of `.FILE.PROCESS.tmp`.
+fn beside(name: &str) -> Option<(&str, &str)> {
+    let (file, process) = name.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
+    process.bytes().all(|byte| byte.is_ascii_digit()).then_some((file, process))
 }
 
 fn folder(path: &Path) -> &Path {
@@ -185,10 +277,10 @@ mod tests {
     fn a_file_is_replaced_only_where_its_text_changes() {
         let identity = Identity::new("c", "c", &[], &[]);
         let folder = tempfile::tempdir().unwrap();
-        let sink = FileSink::new(&folder.path().join("targets.json")).unwrap();
+        let mut sink = FileSink::new(&folder.path().join("targets.json")).unwrap();
         let rows = [row(&identity, "10.0.0.1", 0)];
-        assert_eq!(sink.write(&identity, &rows).unwrap(), 1);
-        assert_eq!(sink.write(&identity, &rows).unwrap(), 0);
+        assert_eq!(sink.write(&identity, &rows).whole().unwrap(), 1);
+        assert_eq!(sink.write(&identity, &rows).whole().unwrap(), 0);
         assert_eq!(sink.read(&identity).unwrap()[0].digest, rows[0].digest);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -197,23 +289,72 @@ mod tests {
     fn a_group_without_rows_has_an_empty_file() {
         let identity = Identity::new("c", "c", &[], &[]);
         let folder = tempfile::tempdir().unwrap();
-        let sink = FileSink::new(&folder.path().join("t-{group}.yaml")).unwrap();
+        let mut sink = FileSink::new(&folder.path().join("t-{group}.yaml")).unwrap();
         let rows = [row(&identity, "10.0.0.1", 0), row(&identity, "10.0.0.2", 1)];
-        assert_eq!(sink.write(&identity, &rows).unwrap(), 2);
+        assert_eq!(sink.write(&identity, &rows).whole().unwrap(), 2);
         assert_eq!(sink.read(&identity).unwrap().len(), 2);
-        assert_eq!(sink.write(&identity, &rows[..1]).unwrap(), 1);
+        assert_eq!(sink.write(&identity, &rows[..1]).whole().unwrap(), 1);
         assert_eq!(contents(&folder.path().join("t-g1.yaml")).unwrap().unwrap(), "[]\n");
+        for wrong in ["{group}/t.json", "{group}-{group}.json", "t.txt"] {
+            assert!(FileSink::new(&folder.path().join(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_keeps_its_text_and_a_foreign_one_is_told() {
+    fn what_somebody_else_wrote_is_never_replaced_and_an_empty_file_is() {
         let identity = Identity::new("c", "c", &[], &[]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("targets.json");
-        fs::write(&path, "not a list").unwrap();
-        let sink = FileSink::new(&path).unwrap();
-        assert!(matches!(sink.read(&identity), Err(FileError::Foreign { .. })));
-        let missing = FileSink::new(&folder.path().join("no/such/t.json")).unwrap();
-        assert!(matches!(missing.write(&identity, &[]), Err(FileError::Write { .. })));
+        let mut sink = FileSink::new(&path).unwrap();
+        let own = [row(&identity, "10.0.0.1", 0)];
+        for foreign in [
+            &b"not a list"[..],
+            b"\xff\xfe",
+            br#"[{"targets":["10.0.0.9:1"]}]"#,
+            br#"[{"targets":["10.0.0.9:1"],"labels":{"cluster_name":"d"}}]"#,
+        ] {
+            fs::write(&path, foreign).unwrap();
+            assert!(matches!(sink.read(&identity), Err(FileError::Foreign { .. })));
+            let written = sink.write(&identity, &own);
+            assert!(matches!(&*written.failed, [FileError::Foreign { .. }]), "{written:?}");
+            assert_eq!(fs::metadata(&path).unwrap().len(), foreign.len() as u64);
+        }
+        fs::write(&path, "").unwrap();
+        assert_eq!(sink.read(&identity).unwrap(), []);
+        assert_eq!(sink.write(&identity, &own).whole().unwrap(), 1);
+        // A second process knows it as its own.
+        let mut again = FileSink::new(&path).unwrap();
+        assert_eq!(again.write(&identity, &[]).whole().unwrap(), 1);
+    }
+
+    #[test]
+    fn one_file_that_cannot_be_written_does_not_stop_the_others() {
+        let identity = Identity::new("c", "c", &[], &[]);
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("t-g0.json")).unwrap();
+        let mut sink = FileSink::new(&folder.path().join("t-{group}.json")).unwrap();
+        let rows = [row(&identity, "10.0.0.1", 0), row(&identity, "10.0.0.2", 1)];
+        let written = sink.write(&identity, &rows);
+        assert_eq!((written.replaced, written.failed.len()), (1, 1));
+        let mut missing = FileSink::new(&folder.path().join("no/such/t.json")).unwrap();
+        assert!(matches!(missing.write(&identity, &[]).whole(), Err(FileError::Write { .. })));
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_swept_away_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [
+            // Of a process that no kernel has.
+            ".t-g0.json.99999999.tmp".to_owned(),
+            ".other.json.99999999.tmp".to_owned(),
+            ".t-g0.json.old.tmp".to_owned(),
+            format!(".t-g1.json.{}.tmp", std::process::id()),
+        ];
+        for name in &names {
+            fs::write(folder.path().join(name), "[").unwrap();
+        }
+        FileSink::new(&folder.path().join("t-{group}.json")).unwrap().sweep();
+        let there = names.map(|name| folder.path().join(name).exists());
+        assert_eq!(there, [false, true, true, true]);
     }
 }

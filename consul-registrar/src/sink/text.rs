@@ -24,7 +24,7 @@ pub enum Form {
 struct Entry<'a> {
     #[serde(borrow)]
     targets: Vec<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     labels: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
@@ -111,8 +111,8 @@ pub fn one(form: Form, identity: &Identity, row: &Row, out: &mut Vec<u8>) {
     };
 }
 
-/// The rows of a list that [`write()`] wrote; those of other clusters and what is no such row are left out. `None` where the
-/// text is no list of targets.
+/// The rows of a list that [`write()`] wrote; what is no such row is left out. `None` where the text is no list of targets or
+/// one of them is not of this cluster.
 pub fn read(form: Form, identity: &Identity, text: &str) -> Option<Vec<Row>> {
     let entries: Vec<Entry<'_>> = match form {
         Form::Json => serde_json::from_str(text).ok()?,
@@ -120,7 +120,17 @@ pub fn read(form: Form, identity: &Identity, text: &str) -> Option<Vec<Row>> {
             serde_saphyr::from_str::<Vec<Owned>>(text).ok()?.into_iter().map(Entry::from).collect()
         }
     };
-    Some(entries.iter().filter_map(|entry| row(identity, entry)).collect())
+    let cluster = |entry: &Entry<'_>| entry.label("cluster_name") == &*identity.cluster;
+    entries
+        .iter()
+        .all(cluster)
+        .then(|| entries.iter().filter_map(|entry| row(identity, entry)).collect())
+}
+
+impl Entry<'_> {
+    fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", |value| &**value)
+    }
 }
 
 /// Of YAML nothing can be borrowed.
@@ -143,18 +153,14 @@ impl From<Owned> for Entry<'_> {
 fn row(identity: &Identity, entry: &Entry<'_>) -> Option<Row> {
     let [target] = &*entry.targets else { return None };
     let (address, port) = target.rsplit_once(':')?;
-    let label = |name: &str| entry.labels.get(name).map_or("", |value| &**value);
-    if label("cluster_name") != &*identity.cluster {
-        return None;
-    }
-    let tags = label(TAGS).split(',').filter(|tag| !tag.is_empty());
+    let tags = entry.label(TAGS).split(',').filter(|tag| !tag.is_empty());
     let meta = entry.labels.iter().filter_map(|(name, value)| match &**name {
         "job" | TAGS => None,
         PATH => Some(("metrics_path", &**value)),
         SCHEME => Some(("scheme", &**value)),
         name => Some((name, &**value)),
     });
-    identity.read_back((label("job"), address, port.parse().ok()?), tags, meta)
+    identity.read_back((entry.label("job"), address, port.parse().ok()?), tags, meta)
 }
 
 #[cfg(test)]
@@ -204,7 +210,7 @@ mod tests {
             let digests = |rows: &[Row]| rows.iter().map(|row| row.digest).collect::<Vec<_>>();
             assert_eq!(digests(&read), digests(&rows), "{text}");
             let other = Identity::new("bj-2", "bj-2", &[], &[]);
-            assert_eq!(super::read(form, &other, &text).unwrap(), []);
+            assert_eq!(super::read(form, &other, &text), None);
         }
     }
 

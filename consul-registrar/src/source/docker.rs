@@ -197,7 +197,9 @@ fn is_news(action: Option<&str>) -> bool {
     action.is_some_and(|action| ACTIONS.contains(&action))
 }
 
-/// As dockerd takes it: seconds, and nanoseconds behind a dot.
+/// As dockerd takes it: seconds, and nanoseconds behind a dot. Events that a jump of the clock hides are made good by the next
+/// list.
+#[expect(clippy::disallowed_methods, reason = "events are asked for by dockerd's own clock")]
 fn unix_time() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{}.{:09}", now.as_secs(), now.subsec_nanos())

@@ -1,5 +1,6 @@
 //! `static`: targets in YAML and JSON files, in the format of `file_sd` and in a richer one.
 
+mod notice;
 mod parse;
 mod watch;
 
@@ -7,14 +8,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::time::interval;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Running;
 use crate::target::{Publisher, Subscription, source};
+use notice::Notice;
 use watch::Files;
 
-/// How often the files are looked at: a `stat` each.
+/// How often the files are looked at, a `stat` each, where the kernel does not tell of changes.
 const EVERY: Duration = Duration::from_secs(1);
+/// The same where it does: what a link leads to, or another host has written, comes without a word.
+const SELDOM: Duration = Duration::from_secs(10);
+/// Changes that come together are one look.
+const GATHER: Duration = Duration::from_millis(20);
 /// What has not changed is vouched for this often.
 const CONFIRM: Duration = Duration::from_secs(20);
 
@@ -54,22 +60,26 @@ impl FileOptions {
 }
 
 async fn run(mut files: Files, publisher: Publisher) {
-    let mut every = interval(EVERY);
-    let mut quiet = Duration::ZERO;
+    let (folders, told) = files.folders();
+    let notice = Notice::of(folders);
+    let mut confirmed = Instant::now();
     loop {
-        tokio::select! {
-            () = publisher.closed() => return,
-            _ = every.tick() => {}
-        }
-        quiet += EVERY;
+        // What changes from now on is told, what changed before is seen.
+        let every = if notice.watch() && told { SELDOM } else { EVERY };
         if files.look() {
             tell(&files, &publisher);
-            quiet = Duration::ZERO;
-        } else if quiet >= CONFIRM {
-            quiet = Duration::ZERO;
+            confirmed = Instant::now();
+        } else if confirmed.elapsed() >= CONFIRM {
+            confirmed = Instant::now();
             if files.problem().is_none() {
                 publisher.confirm();
             }
+        }
+        let next = Instant::now() + if files.is_settled() { every } else { EVERY };
+        tokio::select! {
+            () = publisher.closed() => return,
+            () = notice.next() => sleep(GATHER).await,
+            () = sleep_until(next) => {}
         }
     }
 }
@@ -82,6 +92,12 @@ fn tell(files: &Files, publisher: &Publisher) {
     if let Some(problem) = files.problem() {
         publisher.unsynced(problem);
     }
+}
+
+/// What a file finds whose text this is.
+#[cfg(test)]
+pub(crate) fn found(name: &str, text: &str) -> Vec<super::kubernetes::Found> {
+    parse::parse(Path::new(name), text, "").unwrap()
 }
 
 fn is_json(path: &Path) -> bool {

@@ -151,6 +151,23 @@ async fn connect(access: &Access, publisher: &Publisher) -> Cluster {
     }
 }
 
+/// What the shipped rules find in these objects, each kind a list under its plural.
+#[cfg(test)]
+pub(crate) fn found(objects: &str) -> Vec<Found> {
+    let environment = |name: &str| (name == "APISERVER_VIP").then(|| "10.0.0.100".to_owned());
+    let store = Store::new(Rules::parse("rules.yaml", SHIPPED, &environment).unwrap());
+    let objects: serde_json::Value = serde_json::from_str(objects).unwrap();
+    for kind in Kind::needed(&store.rules) {
+        for object in objects[kind.plural()].as_array().into_iter().flatten() {
+            let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
+            let identity = (text("namespace"), text("name"));
+            let content = store.read(kind, false, identity, &object.to_string()).unwrap();
+            store.set(kind, format!("{}/{}", identity.0, identity.1), content);
+        }
+    }
+    store.all()
+}
+
 fn tell(store: &Store, publisher: &Publisher) {
     match store.standing() {
         Standing::Incomplete(reason) => publisher.unsynced(reason),

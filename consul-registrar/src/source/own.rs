@@ -218,7 +218,7 @@ impl OwnOptions {
             scheme: self.scheme.clone(),
             metrics_path: self.path.clone(),
             node: node.to_owned(),
-            origin: format!("--port {given} of {node}"),
+            origin: format!("--port {given} of {node}").into(),
             ..Draft::default()
         }
     }

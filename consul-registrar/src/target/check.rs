@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::share::share;
 use super::{Address, Draft, Held, Key, Meta, Target};
 
 /// Meta keys that are ours: a draft's own are left out under these names.
 pub const FIXED_KEYS: [&str; 7] =
     ["cluster_name", "group", "ip", "metrics_path", "node", "owner", "scheme"];
+
+/// Tags that begin so say to which Prometheus a target belongs: a draft's own are left out.
+pub const FIXED_TAGS: [&str; 2] = ["cluster=", "group="];
 
 /// Consul takes 64 pairs; [`FIXED_KEYS`] and those of the command line have their share.
 pub const MAX_META: usize = 40;
@@ -86,7 +90,7 @@ impl Draft {
                 Err(Held {
                     service: self.service.into(),
                     address: address.into(),
-                    origin: self.origin.into(),
+                    origin: (&*self.origin).into(),
                     reason: bad.to_string().into(),
                 })
             }
@@ -106,11 +110,11 @@ impl Draft {
             return Err(BadTarget::Path(self.metrics_path.clone()));
         }
         let node: Arc<str> = match self.node.as_str() {
-            "" => address.to_string().into(),
+            "" => share(&address.to_string()),
             node if node.len() > VALUE_BYTES || node.contains(char::is_control) => {
                 return Err(BadTarget::Node(self.node.clone()));
             }
-            node => node.into(),
+            node => share(node),
         };
         Ok(Target {
             key: Key {
@@ -120,11 +124,11 @@ impl Draft {
             },
             scheme: Scheme::parse(&self.scheme)
                 .ok_or_else(|| BadTarget::Scheme(self.scheme.clone()))?,
-            metrics_path: path.into(),
+            metrics_path: share(path),
             node,
             meta: meta(&self.meta)?,
             tags: tags(&self.tags)?,
-            origin: self.origin.as_str().into(),
+            origin: Arc::clone(&self.origin),
         })
     }
 }
@@ -134,16 +138,19 @@ fn service(name: &str) -> Result<Arc<str>, BadTarget> {
     if name.is_empty() || name.len() > SERVICE_BYTES || !name.bytes().all(good) {
         return Err(BadTarget::Service(name.to_owned()));
     }
-    Ok(name.into())
+    Ok(share(name))
 }
 
 /// The pairs as Consul takes them. Of keys that become the same one the first wins.
 fn meta(pairs: &BTreeMap<String, String>) -> Result<Meta, BadTarget> {
-    let mut clean: BTreeMap<Box<str>, Box<str>> = BTreeMap::new();
+    let mut clean: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
     for (key, value) in pairs {
         let key = meta_key(key);
         if !key.is_empty() && !FIXED_KEYS.contains(&&*key) {
-            clean.entry(key.into()).or_insert_with(|| meta_value(value).into());
+            let value = meta_value(value);
+            // No two targets have the same one.
+            let value = if key == "pod_name" { value.into() } else { share(&value) };
+            clean.entry(share(&key)).or_insert(value);
         }
     }
     if clean.len() > MAX_META {
@@ -153,8 +160,9 @@ fn meta(pairs: &BTreeMap<String, String>) -> Result<Meta, BadTarget> {
 }
 
 fn tags(given: &[String]) -> Result<Box<[Box<str>]>, BadTarget> {
-    let clean: BTreeSet<String> =
-        given.iter().map(|text| tag(text)).filter(|t| !t.is_empty()).collect();
+    let good =
+        |tag: &String| !tag.is_empty() && !FIXED_TAGS.iter().any(|begin| tag.starts_with(begin));
+    let clean: BTreeSet<String> = given.iter().map(|text| tag(text)).filter(good).collect();
     if clean.len() > MAX_TAGS {
         return Err(BadTarget::Tags(clean.len()));
     }
@@ -248,5 +256,7 @@ mod tests {
         assert_eq!(meta_value(&"ä".repeat(300)).len(), 512);
         assert_eq!(meta_key(&"k".repeat(300)).len(), 128);
         assert_eq!(tag(" a,b\n"), "a_b");
+        let tags = ["group=g9", "cluster=other", "", "mine"].map(str::to_owned).into();
+        assert_eq!(*Draft { tags, ..draft() }.check().unwrap().tags, ["mine".into()]);
     }
 }

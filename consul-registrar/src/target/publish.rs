@@ -54,8 +54,8 @@ pub(crate) fn repeated(next: &Target, kept: &Target) -> Held {
     Held {
         service: (&*next.key.service).into(),
         address: next.key.host_port().into(),
-        origin: next.origin.clone(),
-        reason: BadTarget::Repeated(kept.origin.clone()).to_string().into(),
+        origin: (&*next.origin).into(),
+        reason: BadTarget::Repeated((&*kept.origin).into()).to_string().into(),
     }
 }
 

@@ -8,19 +8,20 @@ const HEAD: u64 = 64 << 10;
 /// Bytes of a chunk before it is sent.
 const CHUNK: usize = 64 << 10;
 
+/// A request as it has come; its body is not kept.
 #[derive(Debug, Default)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub struct Request {
+    pub method: String,
     /// Without its query, not decoded.
-    pub(super) path: String,
+    pub path: String,
     query: Vec<(String, String)>,
-    pub(super) accept: String,
-    pub(super) close: bool,
+    pub accept: String,
+    pub(crate) close: bool,
 }
 
 impl Request {
     /// As if it had come.
-    pub(super) fn new(method: &str, target: &str) -> Self {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
             method: method.to_owned(),
@@ -31,7 +32,7 @@ impl Request {
     }
 
     /// The next one of a connection; `None` at its end.
-    pub(super) fn read(stream: &mut impl BufRead) -> io::Result<Option<Self>> {
+    pub(crate) fn read(stream: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut head = stream.take(HEAD);
         let Some(first) = line(&mut head)? else { return Ok(None) };
         let mut words = first.split(' ');
@@ -58,16 +59,16 @@ impl Request {
     }
 
     /// A parameter of the query, if it is there and not empty.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+    pub fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.parameter(name)?.parse().ok()
     }
 
-    pub(super) fn is_set(&self, name: &str) -> bool {
+    pub fn is_set(&self, name: &str) -> bool {
         matches!(self.parameter(name), Some("true" | "1"))
     }
 }
@@ -105,40 +106,51 @@ fn decode(text: &str) -> String {
 }
 
 /// Sends an answer whose length is known.
-pub(super) fn send(stream: &mut TcpStream, status: u16, json: &[u8]) -> io::Result<()> {
-    let mut answer = head(status, &format!("Content-Length: {}", json.len()));
-    answer.extend_from_slice(json);
+pub(crate) fn send(stream: &mut TcpStream, status: u16, json: &[u8]) -> io::Result<()> {
+    send_as(stream, status, JSON, json)
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// As [`send`], with headers of one's own, each with its line's end.
+pub(crate) fn send_as(
+    stream: &mut TcpStream,
+    status: u16,
+    headers: &str,
+    body: &[u8],
+) -> io::Result<()> {
+    let mut answer = head(status, &format!("{headers}Content-Length: {}", body.len()));
+    answer.extend_from_slice(body);
     stream.write_all(&answer)
 }
 
-fn head(status: u16, length: &str) -> Vec<u8> {
+fn head(status: u16, headers: &str) -> Vec<u8> {
     // Clients may try again where the server says when.
     let later = if matches!(status, 429 | 503 | 504) { "Retry-After: 1\r\n" } else { "" };
-    format!("HTTP/1.1 {status} -\r\nContent-Type: application/json\r\n{later}{length}\r\n\r\n")
-        .into_bytes()
+    format!("HTTP/1.1 {status} -\r\n{later}{headers}\r\n\r\n").into_bytes()
 }
 
 /// An answer that is sent while it is made.
-pub(super) struct Chunks<'a> {
+pub(crate) struct Chunks<'a> {
     stream: &'a mut TcpStream,
     /// What is not sent yet: the head of a chunk, whose size is written last, and its data.
-    pub(super) out: Vec<u8>,
+    pub(crate) out: Vec<u8>,
 }
 
 const CHUNK_HEAD: &[u8] = b"00000000\r\n";
 
 impl<'a> Chunks<'a> {
-    pub(super) fn start(stream: &'a mut TcpStream) -> io::Result<Self> {
-        stream.write_all(&head(200, "Transfer-Encoding: chunked"))?;
+    pub(crate) fn start(stream: &'a mut TcpStream) -> io::Result<Self> {
+        stream.write_all(&head(200, &format!("{JSON}Transfer-Encoding: chunked")))?;
         Ok(Self { stream, out: CHUNK_HEAD.to_vec() })
     }
 
     /// Sends what is there where it is enough.
-    pub(super) fn pace(&mut self) -> io::Result<()> {
+    pub(crate) fn pace(&mut self) -> io::Result<()> {
         if self.out.len() < CHUNK { Ok(()) } else { self.flush() }
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         let size = self.out.len() - CHUNK_HEAD.len();
         if size == 0 {
             return Ok(());
@@ -150,7 +162,7 @@ impl<'a> Chunks<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         self.stream.write_all(b"0\r\n\r\n")
     }

@@ -8,6 +8,7 @@
 )]
 
 mod identity;
+mod native;
 mod plain;
 mod served;
 mod sidecar;

@@ -9,7 +9,7 @@ use e2e::cluster::Cluster;
 use e2e::storage::{Kind, Storage};
 use e2e::{Agent, Scrape, servers, wait_until};
 
-use crate::subject::{label, proxy};
+use crate::subject::{self, label, proxy};
 use crate::truth;
 
 const PODS: &str = include_str!("objects/pods.yaml");
@@ -66,18 +66,11 @@ impl Account {
     }
 }
 
-/// The kubelet, known by its very certificate, docker as the source of identity.
+/// docker as the source of identity.
 fn flags(cluster: &Cluster) -> Vec<String> {
-    let file =
-        |name: &str| cluster.kubeconfig.with_file_name("pki").join(name).display().to_string();
-    vec![
-        "--target=https://127.0.0.1:10250".to_owned(),
-        format!("--target.pin-file={}", file("kubelet-serving.crt")),
-        format!("--target.cert-file={}", file("admin.crt")),
-        format!("--target.key-file={}", file("admin.key")),
-        "--identity=docker".to_owned(),
-        truth::host_ip(cluster),
-    ]
+    let mut flags = subject::kubelet(cluster);
+    flags.extend(["--identity=docker".to_owned(), truth::host_ip(cluster)]);
+    flags
 }
 
 /// Prometheus stores all series, and warns of none.

@@ -12,5 +12,6 @@ mod consul;
 mod discovered;
 mod faults;
 mod invariants;
+mod page;
 mod scene;
 mod wall;

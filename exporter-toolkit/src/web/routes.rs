@@ -123,27 +123,27 @@ impl<S: Source> Front<S> {
             self.stats.scraped(response.status().as_u16());
             return response;
         }
-        let own: fn(&Self) -> Response<Body> = match path {
-            "/healthz" | "/-/healthy" => |_| plain(StatusCode::OK, "ok"),
+        let own: fn(&Self, &Parts) -> Response<Body> = match path {
+            "/healthz" | "/-/healthy" => |_, _| plain(StatusCode::OK, "ok"),
             "/readyz" | "/-/ready" => Self::ready,
             "/" => Self::landing,
             _ => return self.further(head).await,
         };
         match head.method {
-            Method::GET | Method::HEAD => own(self),
+            Method::GET | Method::HEAD => own(self, head),
             _ => not_allowed(),
         }
     }
 
-    fn ready(&self) -> Response<Body> {
+    fn ready(&self, _: &Parts) -> Response<Body> {
         match self.source.ready() {
             Ok(()) => plain(StatusCode::OK, "ok"),
             Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
         }
     }
 
-    fn landing(&self) -> Response<Body> {
-        let mut page = Landing::default();
+    fn landing(&self, head: &Parts) -> Response<Body> {
+        let mut page = Landing::new(query_pairs(head.uri.query()));
         self.source.landing(&mut page);
         let mut response = Response::new(Body::full(page.render()));
         let headers = response.headers_mut();

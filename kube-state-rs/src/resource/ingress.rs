@@ -1,4 +1,4 @@
-//! `kube_ingress_*`: networking.k8s.io Ingress, in older clusters also of the group extensions.
+//! `kube_ingress_*`: networking.k8s.io Ingress. The group extensions, which had it before, is not needed since Kubernetes 1.14.
 
 use serde::Deserialize;
 
@@ -13,7 +13,6 @@ pub(super) static INGRESSES: Resource<Ingress> = Resource {
     versions: &[
         Version::new("networking.k8s.io", "v1"),
         Version::new("networking.k8s.io", "v1beta1"),
-        Version::new("extensions", "v1beta1"),
     ],
     scope: Scope::Namespaced,
     default: true,

@@ -6,7 +6,6 @@
 pub(super) mod cluster;
 mod curve;
 mod measure;
-mod plot;
 mod program;
 mod recorded;
 mod report;

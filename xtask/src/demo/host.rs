@@ -51,7 +51,7 @@ fn cpus(scrape: &Scrape) -> Option<String> {
     }
 }
 
-fn memory(scrape: &Scrape) -> Option<String> {
+pub(crate) fn memory(scrape: &Scrape) -> Option<String> {
     let total = scrape.one("node_memory_MemTotal_bytes")?;
     let free = scrape.one("node_memory_MemAvailable_bytes")?;
     Some(format!("{}, {} available", bytes(total), bytes(free)))

@@ -199,6 +199,7 @@ fn container(
         name: name.unwrap_or_default(),
         runtime_name: Some(summary.name.clone()).filter(|name| !name.is_empty()),
         image: summary.image.clone(),
+        labels: settings.container_labels.of(|name| summary.label(name)),
         ip: if plain {
             address.filter(|_| network.running)
         } else {

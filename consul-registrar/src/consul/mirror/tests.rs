@@ -75,6 +75,19 @@ fn a_node_of_somebody_else_is_refused() {
 }
 
 #[test]
+fn a_node_that_lost_our_mark_is_ours_where_our_rows_are_on_it() {
+    let text = String::from_utf8(listed(&[row(0, "/metrics")], json!([]))).unwrap();
+    let read = |meta: serde_json::Value| {
+        let mut list: serde_json::Value = serde_json::from_str(&text).unwrap();
+        list["Node"] = json!({"Meta": meta, "ModifyIndex": 5});
+        Mirror::read(list.to_string().as_bytes(), "n", &identity(), &Published::default())
+    };
+    assert_eq!(read(json!({"owner": "c"})).unwrap().unmarked, None);
+    assert_eq!(read(json!(null)).unwrap().unmarked, Some(5));
+    assert!(read(json!({"owner": "d"})).is_err());
+}
+
+#[test]
 fn a_broken_row_of_ours_is_written_anew_and_deleted_only_when_released() {
     let wanted = row(0, "/metrics");
     let id: Box<str> = identity().id(&wanted.target.key).into();

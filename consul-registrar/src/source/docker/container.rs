@@ -68,7 +68,7 @@ impl<'a> Asking<'a> {
             node: self.reader.node.clone(),
             meta,
             tags: text("tags").split(',').map(str::to_owned).collect(),
-            origin: self.origin(),
+            origin: self.origin().into(),
         };
         draft.check().map(Arc::new)
     }

@@ -50,7 +50,7 @@ pub(super) fn parse(path: &Path, text: &str, service: &str) -> Result<Vec<Found>
 
 impl Entry {
     fn found(mut self, service: &str, origin: &str) -> Vec<Found> {
-        let draft = self.draft(service, origin);
+        let draft = self.draft(service, &origin.into());
         let targets = self.targets.0.iter().map(|target| {
             let (address, port) = host_and_port(target.trim());
             let draft =
@@ -61,7 +61,7 @@ impl Entry {
     }
 
     /// What the targets have in common.
-    fn draft(&mut self, service: &str, origin: &str) -> Draft {
+    fn draft(&mut self, service: &str, origin: &Arc<str>) -> Draft {
         let mut label = |name: &str| self.labels.remove(name).map(|scalar| scalar.0);
         let [job, scheme, path, node] =
             ["job", "__scheme__", "__metrics_path__", "node"].map(&mut label);
@@ -73,7 +73,7 @@ impl Entry {
             metrics_path: text(&self.path, path),
             node: text(&self.node, node),
             tags: self.tags.0.clone(),
-            origin: origin.to_owned(),
+            origin: Arc::clone(origin),
             ..Draft::default()
         };
         if draft.service.is_empty() {

@@ -1,18 +1,21 @@
 //! Which files there are, and what they said last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
+use super::notice::folder;
 use super::parse::parse;
 use crate::source::kubernetes::Found;
 use crate::source::text;
 
 /// Files beyond so many are not read.
 const MAX_FILES: usize = 1000;
-/// A file system's clock is no finer than this: a file that changed later than so before it was read may change again
+/// A file system's clock is no finer than this: a file that has looked so for less when it was read may have changed again
 /// without looking different.
 const GRAIN: Duration = Duration::from_secs(2);
 
@@ -29,8 +32,12 @@ pub(super) struct Files {
 /// One file.
 #[derive(Default)]
 struct Known {
-    /// How it looked when it was read; `None` when it has to be read again.
+    /// How it looked when it was read.
     look: Option<Look>,
+    /// Since when it looks so.
+    since: Option<Instant>,
+    /// Whether a further change would make it look different.
+    settled: bool,
     /// What it said when it was good last.
     found: Option<Vec<Found>>,
     problem: Option<String>,
@@ -48,16 +55,24 @@ impl Look {
         let data = fs::metadata(path)?;
         Ok(Self { modified: data.modified().ok(), size: data.len(), inode: data.ino() })
     }
-
-    fn is_settled(&self) -> bool {
-        let age = self.modified.and_then(|at| SystemTime::now().duration_since(at).ok());
-        age.is_some_and(|age| age > GRAIN)
-    }
 }
 
 impl Files {
     pub(super) fn new(patterns: Vec<String>, service: String) -> Self {
         Self { patterns, service, known: BTreeMap::new(), missing: None }
+    }
+
+    /// The directories that tell of changes, and whether they tell of all.
+    pub(super) fn folders(&self) -> (BTreeSet<PathBuf>, bool) {
+        let folders: Vec<Option<PathBuf>> =
+            self.patterns.iter().map(|pattern| folder(pattern)).collect();
+        let all = folders.iter().all(Option::is_some);
+        (folders.into_iter().flatten().collect(), all)
+    }
+
+    /// Whether nothing has to be read again because it may have changed without looking different.
+    pub(super) fn is_settled(&self) -> bool {
+        self.known.values().all(|known| known.settled)
     }
 
     /// Reads what has changed; true where there is news.
@@ -136,12 +151,16 @@ impl Known {
     fn look(&mut self, path: &Path, service: &str) -> bool {
         let look = Look::of(path).ok();
         if look.is_some() && look == self.look {
-            return false;
+            if self.settled {
+                return false;
+            }
+        } else {
+            (self.look, self.since) = (look, Some(Instant::now()));
         }
+        self.settled = look.is_some() && self.since.is_some_and(|since| since.elapsed() > GRAIN);
         let read = text::read(path).map_err(|error| error.to_string());
         let parsed = read
             .and_then(|text| parse(path, &text, service).map_err(|problem| problem.to_string()));
-        self.look = look.filter(Look::is_settled);
         let problem = match parsed {
             Ok(found) => {
                 if self.problem.is_none() && self.found.as_ref() == Some(&found) {

@@ -235,7 +235,7 @@ impl Case<'_> {
             scheme: text(&rule.scheme),
             metrics_path: text(&rule.path),
             node: facts.node.to_owned(),
-            origin: self.origin(),
+            origin: self.origin().into(),
             ..Draft::default()
         };
         for (key, value) in &self.given {

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::measure::{Change, Figures};
-use super::plot::{Line, Plot, svg};
 use super::recorded::{PEER, Peer};
 use super::{Options, on_generated, report};
+use crate::bench::plot::{Line, Plot, svg};
 use crate::binary::workspace;
 
 const PODS: [usize; 8] = [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000];
@@ -91,6 +91,7 @@ fn plots(all: &[Figures]) -> [Plot; 2] {
     [
         Plot {
             title: "Resident memory, bytes",
+            across: "pods",
             lines: vec![
                 ours("kube-state-rs", "#0b6e4f", |f| f.settled.now),
                 ours("kube-state-rs, peak at the start", "#6fb98f", |f| f.started.peak),
@@ -99,6 +100,7 @@ fn plots(all: &[Figures]) -> [Plot; 2] {
         },
         Plot {
             title: "CPU per scrape, seconds",
+            across: "pods",
             lines: vec![
                 ours("kube-state-rs, gzip", "#0b6e4f", |f| f.gzip.cpu),
                 ours("kube-state-rs, gzip after restarts in 1 %", "#6fb98f", |f| after(f, 1)),

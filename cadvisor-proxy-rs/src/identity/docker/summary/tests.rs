@@ -14,6 +14,7 @@ fn settings() -> Settings {
         host_ip: Some("192.0.2.1".to_owned()),
         node: Some("n1".to_owned()),
         labels: "app".parse().unwrap(),
+        container_labels: "com.example.team".parse().unwrap(),
         compose_service: true,
     }
 }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 /// One panel.
 pub(super) struct Plot {
     pub(super) title: &'static str,
+    /// What the first axis counts.
+    pub(super) across: &'static str,
     pub(super) lines: Vec<Line>,
 }
 
@@ -25,7 +27,7 @@ const PANEL: f64 = WIDTH + LEFT + 24.0;
 const BELOW: f64 = 40.0;
 const LEGEND: f64 = 18.0;
 
-/// The panels side by side; all have pods on their first axis.
+/// The panels side by side.
 pub(super) fn svg(plots: &[Plot]) -> String {
     let most = plots.iter().map(|plot| plot.lines.len()).max().unwrap_or(0);
     let height = TOP + HEIGHT + BELOW + LEGEND * (most as f64 + 1.0);
@@ -100,7 +102,7 @@ fn panel(plot: &Plot, out: &mut String) {
         add(out, &format!("<text x=\"-6\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", y + 4.0));
     }
     let (x, y) = (WIDTH, HEIGHT + 34.0);
-    add(out, &format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"end\">pods</text>"));
+    add(out, &format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{}</text>", plot.across));
     for (number, line) in plot.lines.iter().enumerate() {
         draw(line, across, up, out);
         legend(line, HEIGHT + BELOW + LEGEND * (number as f64 + 1.0), out);
