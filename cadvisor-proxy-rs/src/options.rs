@@ -4,12 +4,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Command};
+use exporter_toolkit::health;
 use exporter_toolkit::log::LogOptions;
+use exporter_toolkit::options::{Word, prepared, with_words};
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
 use crate::cgroup::CgroupOptions;
 use crate::identity::IdentityOptions;
+use crate::offline::OfflineOptions;
 use crate::proxy::{FillKind, SourceKind};
 use crate::rewrite::RewriteOptions;
 
@@ -111,25 +114,43 @@ pub struct TargetOptions {
     pub gzip: bool,
 }
 
+/// What the command line may begin with.
+pub const WORDS: &[Word] = &[
+    Word::new(
+        "rewrite",
+        "Does with a file what it does with answers: from standard input to standard output, asking nobody",
+        prepared::<OfflineOptions>,
+    ),
+    health::WORD,
+    Word::alone("version", "Prints the version"),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  On a node:      cadvisor-proxy-rs --target.pin-file=/var/lib/kubelet/pki/kubelet.crt --profile=kube-prometheus-stack
+  No cAdvisor:    cadvisor-proxy-rs --source=cgroup
+  Bare docker:    cadvisor-proxy-rs --source=cadvisor --target=http://127.0.0.1:8080
+  Beside an app:  cadvisor-proxy-rs --source=exporter --target=http://127.0.0.1:9090/metrics
+                  with POD_NAME, POD_IP and POD_NAMESPACE in its environment
+  A saved answer: cadvisor-proxy-rs rewrite --profile=kube-prometheus-stack < body > out";
+
+/// The command without the options that [`Options`] declares.
+pub fn command() -> Command {
+    let command = Command::new("cadvisor-proxy-rs").version(BUILD.to_string()).about(
+        "Container metrics for Prometheus, filtered, repaired and labelled with pod_ip and pod_name as they stream by.",
+    );
+    with_words(command, WORDS).after_help(EXAMPLES)
+}
+
 /// Reads the command line and the environment.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options, clap::Error> {
-    let command = Command::new("cadvisor-proxy-rs").version(BUILD.to_string()).about(
-        "Container metrics for Prometheus, filtered, repaired and labelled with pod_ip and pod_name as they stream by.\n\n\
-         cadvisor-proxy-rs rewrite < body > out   does the same with a file, offline\n\
-         cadvisor-proxy-rs healthcheck            asks the agent that runs beside it, for images without a shell\n\
-         cadvisor-proxy-rs version                prints the version\n\n\
-         On a node:     --source=kubelet --target.pin-file=/var/lib/kubelet/pki/kubelet.crt --profile=kube-prometheus-stack\n\
-         No cAdvisor:   --source=cgroup\n\
-         Bare docker:   --source=cadvisor --target=http://127.0.0.1:8080\n\
-         Beside an app: --source=exporter --target=http://127.0.0.1:9090/metrics, with POD_NAME and POD_IP set",
-    );
-    exporter_toolkit::options::parse(command, PREFIX, args).map(|(options, _)| options)
+    exporter_toolkit::options::parse(command(), PREFIX, args).map(|(options, _)| options)
 }
 
 /// Reads the flags of `rewrite`.
 pub fn parse_offline(
     args: impl IntoIterator<Item = OsString>,
-) -> Result<crate::offline::OfflineOptions, clap::Error> {
+) -> Result<OfflineOptions, clap::Error> {
     let command = Command::new("cadvisor-proxy-rs rewrite").about(
         "Rewrites metrics from standard input to standard output, as the proxy would, without asking anybody.",
     );

@@ -4,20 +4,12 @@ use std::ffi::OsString;
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
-use clap::{Command, ValueEnum as _};
+use clap::ValueEnum as _;
 use consul_registrar::commands;
-use consul_registrar::options::{BUILD, Options, PREFIX};
+use consul_registrar::options::{BUILD, Options, PREFIX, WORDS, command};
 use consul_registrar::serve::{PORT, serve};
 use consul_registrar::source::Mode;
 use exporter_toolkit::{health, log, memory, shutdown};
-
-const ABOUT: &str = "\
-Puts every target of a cluster into Consul, file_sd and http_sd, so that Prometheus discovers it.
-
-Commands: self, kubernetes, docker, static or run (with --source) keep the sinks as the sources are; plan shows what would
-change, targets what is shown, check whether Consul can be used, rebalance gives new groups and
-purge deletes the rows of --owner (both only show them with --dry-run); rbac prints the rights in a cluster that --rules
-need; healthcheck asks the agent that runs; version.";
 
 fn main() -> ExitCode {
     memory::share_one_heap();
@@ -28,15 +20,13 @@ fn main() -> ExitCode {
         return health::check("consul-registrar", PREFIX, PORT, args);
     }
     let mode = Mode::from_str(&word, false).ok();
-    let commands = ["run", "plan", "targets", "check", "rebalance", "purge", "rbac", "version"];
-    if mode.is_some() || commands.contains(&word.as_str()) {
+    if WORDS.iter().any(|known| known.name == word) {
         args.remove(1);
     }
     if word == "version" {
         return finish(writeln!(stdout(), "{BUILD}").map_err(anyhow::Error::from));
     }
-    let command = Command::new("consul-registrar").about(ABOUT);
-    let parsed = exporter_toolkit::options::parse::<Options>(command, PREFIX, args);
+    let parsed = exporter_toolkit::options::parse::<Options>(command(), PREFIX, args);
     let (mut options, _) = parsed.unwrap_or_else(|error| error.exit());
     options.modes.extend(mode);
     finish(run(&word, options))

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::ValueParser;
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use exporter_toolkit::client::{Client, ClientError, ClientSettings, Target, TlsSettings};
+use exporter_toolkit::health;
 use exporter_toolkit::log::LogOptions;
+use exporter_toolkit::options::{Word, prepared, with_words};
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
@@ -24,6 +26,45 @@ pub const PREFIX: &str = "REGISTRAR";
 
 /// What `consul_registrar_build_info` and `version` say.
 pub const BUILD: Build = Build::new("consul_registrar", env!("CARGO_PKG_VERSION"));
+
+const fn word(name: &'static str, about: &'static str) -> Word {
+    Word::new(name, about, prepared::<Options>)
+}
+
+/// What the command line may begin with.
+pub const WORDS: &[Word] = &[
+    word(
+        "self",
+        "Keeps this host's own ip:port where Prometheus finds it (DaemonSet, sidecar, systemd)",
+    ),
+    word("kubernetes", "Keeps a cluster's nodes, pods and services there"),
+    word("docker", "Keeps this host's containers there"),
+    word("static", "Keeps the targets of files there"),
+    word("run", "Keeps those of all that --source names"),
+    word("plan", "Shows what would change, and changes nothing"),
+    word("targets", "Lists the targets as they would be shown"),
+    word("check", "Tells whether Consul and the cluster can be used, and which rights are missing"),
+    word("rebalance", "Gives the nodes new groups; only shows it with --dry-run"),
+    word("purge", "Deletes all rows of --owner; only shows it with --dry-run"),
+    word("rbac", "Prints the rights in a cluster that --rules need, and no more"),
+    health::WORD,
+    Word::alone("version", "Prints the version"),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  consul-registrar kubernetes --cluster-name=eu1 --consul=http://127.0.0.1:8500 --token-file=/run/secrets/consul
+  consul-registrar self --cluster-name=eu1 --consul=http://127.0.0.1:8500 --service=node-exporter --port=9100
+  consul-registrar static --cluster-name=eu1 --file=targets.yaml --sink='file=/etc/prometheus/sd/{group}.json'
+  consul-registrar plan --source=kubernetes --cluster-name=eu1 --consul=http://127.0.0.1:8500";
+
+/// The command without the options that [`Options`] declares.
+pub fn command() -> Command {
+    let command = Command::new("consul-registrar").version(BUILD.to_string()).about(
+        "Puts every target of a cluster into Consul, file_sd and http_sd, so that Prometheus discovers it.",
+    );
+    with_words(command, WORDS).after_help(EXAMPLES)
+}
 
 /// All that can be set.
 #[derive(Args, Clone, Debug)]
@@ -325,8 +366,6 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
-
-    use clap::Command;
 
     use super::*;
     use crate::source::kubernetes::SHIPPED;

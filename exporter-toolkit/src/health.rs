@@ -10,10 +10,17 @@ use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use crate::client::{Client, ClientError, ClientSettings, Target, TlsSettings};
-use crate::options;
+use crate::options::{self, Word};
 
 /// The word that an agent's command line begins with.
 pub const COMMAND: &str = "healthcheck";
+
+/// How agents tell of it.
+pub const WORD: Word = Word::new(
+    COMMAND,
+    "Asks the agent that runs on this machine whether it is healthy: for images without a shell",
+    options::prepared::<HealthOptions>,
+);
 
 /// So much of what an agent says about its health is shown.
 const ANSWER_BYTES: usize = 4096;

@@ -16,6 +16,7 @@ mod file;
 mod help;
 pub mod labels;
 mod quantity;
+mod words;
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
@@ -30,6 +31,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 pub use environment::variable;
 pub use labels::LabelOptions;
 pub use quantity::{QuantityError, duration, size};
+pub use words::{Word, described, with_words};
 
 /// A file named by `@FILE` holds this many bytes at most.
 const ARGUMENT_FILE_LIMIT: u64 = 64 * 1024;
@@ -125,6 +127,21 @@ pub fn prepared<O: Args>(command: Command) -> Command {
 /// What `--help` shows: the flags of a [`prepared`] command under their headings.
 pub fn help(command: &Command, prefix: &str) -> String {
     help::render(command.clone(), prefix).to_string()
+}
+
+/// The command with its flags as a reader types them, such as `--[no-]name`; subcommands too.
+pub fn readable(command: Command) -> Command {
+    command.mut_args(help::shown).mut_subcommands(readable)
+}
+
+/// The command with its flags as a shell completes them: `--name` and `--no-name`; subcommands too.
+pub fn completable(command: Command) -> Command {
+    command
+        .mut_args(|arg| match arg.get_long().map(|long| format!("no-{long}")) {
+            Some(negated) if is_switch(&arg) => help::bare(arg).visible_alias(negated),
+            _ => arg,
+        })
+        .mut_subcommands(completable)
 }
 
 /// A boolean flag: `--NAME`, `--no-NAME`, `--NAME=true`.

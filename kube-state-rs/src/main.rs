@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::io::{BufWriter, Write as _, stdout};
 use std::process::ExitCode;
 
-use clap::{Args, Command};
 use exporter_toolkit::{health, log, memory, shutdown};
 use kube_state_rs::filter::{self, Filters};
-use kube_state_rs::options::{self, BUILD, ObjectOptions, Options, PREFIX};
+use kube_state_rs::options::{self, BUILD, Options, PREFIX, TableOptions, command_of};
 use kube_state_rs::render::{RenderOptions, render};
 use kube_state_rs::resource::{AnyResource, RESOURCES, find};
 use kube_state_rs::serve::{check, serve};
@@ -69,8 +68,7 @@ fn follow(given: Options) -> anyhow::Result<()> {
 }
 
 fn render_files(args: Vec<OsString>) -> anyhow::Result<()> {
-    let command = Command::new("kube-state-rs render")
-        .about("Prints the metrics of the objects in files, without a cluster.");
+    let command = command_of("render");
     let (given, _) = exporter_toolkit::options::parse::<RenderOptions>(command, PREFIX, args)
         .unwrap_or_else(|error| error.exit());
     let filters = Filters::new(&given.objects, &given.metrics, false)?;
@@ -83,18 +81,8 @@ fn render_files(args: Vec<OsString>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The flags of the subcommands that look at tables.
-#[derive(Args, Clone, Debug)]
-struct TableOptions {
-    #[command(flatten)]
-    objects: ObjectOptions,
-    /// Custom resources to follow besides, as 'widgets.example.com' with commas between (rbac).
-    #[arg(long, value_name = "LIST", default_value = "")]
-    custom: String,
-}
-
-fn table_options(about: &'static str, args: Vec<OsString>) -> anyhow::Result<Tables> {
-    let command = Command::new("kube-state-rs").about(about);
+fn table_options(word: &'static str, args: Vec<OsString>) -> anyhow::Result<Tables> {
+    let command = command_of(word);
     let (given, _) = exporter_toolkit::options::parse::<TableOptions>(command, PREFIX, args)
         .unwrap_or_else(|error| error.exit());
     let names = filter::resources(&given.objects.resources)?;
@@ -113,15 +101,13 @@ struct Tables {
 
 fn print_families(args: Vec<OsString>) -> anyhow::Result<()> {
     let all = args.len() == 1;
-    let tables = table_options("Lists the families that can be given, tab separated.", args)?;
+    let tables = table_options("families", args)?;
     let resources = if all { RESOURCES } else { &tables.resources };
     Ok(stdout().write_all(tables::families(resources).as_bytes())?)
 }
 
 fn print_roles(args: Vec<OsString>) -> anyhow::Result<()> {
-    let about =
-        "Prints the roles that the agent needs for --resources and --namespaces, and no more.";
-    let Tables { resources, namespaces, custom } = table_options(about, args)?;
+    let Tables { resources, namespaces, custom } = table_options("rbac", args)?;
     let roles = tables::rbac(&resources, &namespaces, &custom);
     Ok(stdout().write_all(roles.as_bytes())?)
 }

@@ -7,11 +7,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Command};
+use exporter_toolkit::health;
 use exporter_toolkit::log::LogOptions;
+use exporter_toolkit::options::{Word, prepared, with_words};
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
 pub use file::ConfigError;
+
+use crate::render::RenderOptions;
 
 /// Environment variables of flags start with this.
 pub const PREFIX: &str = "KUBE_STATE";
@@ -47,10 +51,10 @@ pub struct Options {
     #[arg(long = "check-config", help_heading = "Configuration")]
     pub check_config: bool,
     /// File in the peer's format (YAML) whose values replace those of the flags. It is read again when it changes.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     pub config: Option<PathBuf>,
     /// Start although the file of --config is missing, and read it when it comes.
-    #[arg(long)]
+    #[arg(long, help_heading = "Configuration")]
     pub continue_without_config: bool,
 }
 
@@ -231,19 +235,57 @@ impl Options {
     }
 }
 
+/// The flags of the words that look at tables.
+#[derive(Args, Clone, Debug)]
+pub struct TableOptions {
+    #[command(flatten)]
+    pub objects: ObjectOptions,
+    /// Custom resources to follow besides, as 'widgets.example.com' with commas between (rbac).
+    #[arg(long, value_name = "LIST", default_value = "")]
+    pub custom: String,
+}
+
+/// What the command line may begin with.
+pub const WORDS: &[Word] = &[
+    Word::new(
+        "render",
+        "Prints the metrics of the objects in files, without a cluster",
+        prepared::<RenderOptions>,
+    ),
+    Word::new(
+        "families",
+        "Lists the families that can be given, tab separated",
+        prepared::<TableOptions>,
+    ),
+    Word::new(
+        "rbac",
+        "Prints the roles that --resources and --namespaces need, and no more",
+        prepared::<TableOptions>,
+    ),
+    health::WORD,
+    Word::alone("version", "Prints the version"),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  kube-state-rs --kubeconfig=$HOME/.kube/config --port=8080
+  kube-state-rs --resources=pods,deployments --namespaces=shop,billing
+  kube-state-rs --metric-labels-allowlist='pods=[app.kubernetes.io/name],nodes=[*]'
+  kubectl get pods,nodes -A -o json | kube-state-rs render
+  kube-state-rs rbac --namespaces=shop | kubectl apply -f -";
+
 /// The command without the options that [`Options`] declares.
 pub fn command() -> Command {
-    Command::new("kube-state-rs")
-        .about(
-            "The state of Kubernetes objects for Prometheus. A drop-in for kube-state-metrics: same metrics, same flags.\n\n\
-             kube-state-rs render -f FILE   prints the metrics of the objects in a file\n\
-             kube-state-rs families         lists all metric families\n\
-             kube-state-rs healthcheck      asks the agent that runs beside it, for images without a shell\n\
-             kube-state-rs rbac             prints the roles that it needs\n\
-             kube-state-rs version          prints the version",
-        )
-        .version(BUILD.to_string())
-        .args(klog::ignored())
+    let command = Command::new("kube-state-rs").version(BUILD.to_string()).about(
+        "The state of Kubernetes objects for Prometheus. A drop-in for kube-state-metrics: same metrics, same flags.",
+    );
+    with_words(command, WORDS).after_help(EXAMPLES).args(klog::ignored())
+}
+
+/// The command of a word of [`WORDS`].
+pub fn command_of(word: &'static str) -> Command {
+    let about = WORDS.iter().find(|known| known.name == word).map_or("", |known| known.about);
+    Command::new(format!("kube-state-rs {word}")).about(about)
 }
 
 #[cfg(test)]

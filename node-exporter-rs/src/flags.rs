@@ -10,6 +10,8 @@ use crate::pattern::Pattern;
 pub trait FlagValue: Sized {
     /// True for flags that need no value: `--x` and `--no-x`.
     const SWITCH: bool = false;
+    /// What `--help` shows in the value's place.
+    const WORD: &str = "TEXT";
 
     /// Reads the value; the error says what was expected.
     fn read(text: &str) -> Result<Self, String>;
@@ -30,12 +32,16 @@ impl FlagValue for String {
 }
 
 impl FlagValue for usize {
+    const WORD: &str = "N";
+
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "expected a whole number".to_owned())
     }
 }
 
 impl FlagValue for Pattern {
+    const WORD: &str = "REGEX";
+
     fn read(text: &str) -> Result<Self, String> {
         Self::new(text)
     }
@@ -43,6 +49,8 @@ impl FlagValue for Pattern {
 
 /// `None` for the empty text: no pattern.
 impl FlagValue for Option<Pattern> {
+    const WORD: &str = Pattern::WORD;
+
     fn read(text: &str) -> Result<Self, String> {
         if text.is_empty() { Ok(None) } else { Pattern::read(text).map(Some) }
     }
@@ -50,6 +58,8 @@ impl FlagValue for Option<Pattern> {
 
 /// Go's spelling: `5s`, `1m30s`, `500ms`.
 impl FlagValue for Duration {
+    const WORD: &str = "DURATION";
+
     fn read(text: &str) -> Result<Self, String> {
         exporter_toolkit::options::duration(text).map_err(|error| error.to_string())
     }
@@ -63,19 +73,27 @@ pub struct Flag<T> {
     help: &'static str,
     hidden: bool,
     repeats: bool,
+    word: Option<&'static str>,
     value: PhantomData<fn() -> T>,
 }
 
 impl<T> Flag<T> {
     /// `name` without dashes, `default` as it would be typed.
     pub const fn new(name: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { name, default, help, hidden: false, repeats: false, value: PhantomData }
+        Self { name, default, help, hidden: false, repeats: false, word: None, value: PhantomData }
     }
 
     /// Accepted but not shown by `--help`: names that the peer retired.
     #[must_use]
     pub const fn hidden(mut self) -> Self {
         self.hidden = true;
+        self
+    }
+
+    /// What `--help` shows in the value's place, where its type does not tell: `FILE`, `DIR`.
+    #[must_use]
+    pub const fn takes(mut self, word: &'static str) -> Self {
+        self.word = Some(word);
         self
     }
 
@@ -95,6 +113,7 @@ pub trait AnyFlag: Sync {
     fn hidden(&self) -> bool;
     fn repeats(&self) -> bool;
     fn switch(&self) -> bool;
+    fn word(&self) -> &'static str;
     /// Says what is wrong with a value.
     fn check(&self, text: &str) -> Result<(), String>;
 }
@@ -122,6 +141,10 @@ impl<T: FlagValue> AnyFlag for Flag<T> {
 
     fn switch(&self) -> bool {
         T::SWITCH
+    }
+
+    fn word(&self) -> &'static str {
+        self.word.unwrap_or(T::WORD)
     }
 
     fn check(&self, text: &str) -> Result<(), String> {

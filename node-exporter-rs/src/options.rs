@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use exporter_toolkit::health;
 use exporter_toolkit::log::LogOptions;
 use exporter_toolkit::name::LabelName;
-use exporter_toolkit::options::LabelOptions;
+use exporter_toolkit::options::{LabelOptions, Word, prepared, with_words};
 use exporter_toolkit::telemetry::Build;
 use exporter_toolkit::web::WebOptions;
 
@@ -33,8 +34,8 @@ pub struct Options {
     #[command(flatten)]
     pub labels: LabelOptions,
 
-    /// Print what is wrong with the way this program sees the host, and which collectors give nothing, and end.
-    #[arg(value_name = "check", value_parser = ["check"])]
+    /// `check`, or nothing.
+    #[arg(value_name = "check", value_parser = ["check"], hide = true)]
     pub command: Option<String>,
 
     /// Check the command line, the environment, --config.file and --web.config.file, and start nothing.
@@ -52,6 +53,9 @@ pub struct Options {
     /// Accepted for the peer's sake: collectors take turns on one thread, and on a second only past one that hangs.
     #[arg(long = "runtime.gomaxprocs", hide = true, default_value_t = 1)]
     pub gomaxprocs: usize,
+
+    #[command(flatten)]
+    pub collectors: CollectorFlags,
 }
 
 /// Where the host's file trees are mounted.
@@ -118,17 +122,55 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Given, clap::Er
     Ok(Given { options, flags, enabled, labels })
 }
 
+/// What the command line may begin with.
+pub const WORDS: &[Word] = &[
+    Word::new(
+        "check",
+        "Tells what is wrong with the way it sees this host, and which collectors give nothing",
+        prepared::<Options>,
+    ),
+    health::WORD,
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  node-exporter-rs --web.listen-address=127.0.0.1:9100 --collector.textfile.directory=/var/lib/node-exporter
+  node-exporter-rs --collector.disable-defaults --collector.cpu --collector.meminfo
+  node-exporter-rs --collector.network.device-exclude='^(veth|cali|lxc)' --label=cluster_name=eu1
+  node-exporter-rs check --path.procfs=/host/proc --path.sysfs=/host/sys --path.rootfs=/host/root";
+
 /// The command without the options that [`Options`] declares.
-fn command() -> Command {
-    let switched = COLLECTORS.iter().filter(|spec| spec.switch().is_none());
-    let collectors = switched.map(|spec| switch(spec));
-    let flags = collector::flags().map(argument);
-    Command::new("node-exporter-rs")
-        .about("Host metrics from /proc and /sys for Prometheus. A drop-in for node_exporter: same metrics, same flags.\n\n\
-                node-exporter-rs check         what it sees of this host, and what not\n\
-                node-exporter-rs healthcheck   asks the agent that runs beside it, for images without a shell")
-        .version(BUILD.to_string())
-        .args(collectors.chain(flags))
+pub fn command() -> Command {
+    let command = Command::new("node-exporter-rs").version(BUILD.to_string()).about(
+        "Host metrics from /proc and /sys for Prometheus. A drop-in for node_exporter: same metrics, same flags.",
+    );
+    with_words(command, WORDS).after_help(EXAMPLES)
+}
+
+/// The flags of the collectors, which their tables declare. Their values are in the matches.
+#[derive(Clone, Debug, Default)]
+pub struct CollectorFlags;
+
+impl FromArgMatches for CollectorFlags {
+    fn from_arg_matches(_matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, _matches: &ArgMatches) -> Result<(), clap::Error> {
+        Ok(())
+    }
+}
+
+impl Args for CollectorFlags {
+    fn augment_args(command: Command) -> Command {
+        let switched = COLLECTORS.iter().filter(|spec| spec.switch().is_none());
+        let collectors = switched.map(|spec| switch(spec));
+        command.args(collectors.chain(collector::flags().map(argument)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
 }
 
 fn switch(spec: &Spec) -> Arg {
@@ -152,13 +194,14 @@ fn argument(flag: &'static dyn AnyFlag) -> Arg {
         .help(flag.help())
         .help_heading("Options of collectors")
         .hide(flag.hidden())
-        .action(if flag.repeats() { ArgAction::Append } else { ArgAction::Set })
-        .allow_hyphen_values(true);
+        .value_name(flag.word())
+        .action(if flag.repeats() { ArgAction::Append } else { ArgAction::Set });
     let arg = if flag.default().is_empty() { arg } else { arg.default_value(flag.default()) };
     if flag.switch() {
         return arg.value_parser(value_parser!(bool));
     }
-    arg.value_parser(move |text: &str| flag.check(text).map(|()| text.to_owned()))
+    arg.allow_hyphen_values(true)
+        .value_parser(move |text: &str| flag.check(text).map(|()| text.to_owned()))
 }
 
 /// Takes over what was given; the defaults are the flag's own.

@@ -35,6 +35,11 @@ pub(crate) fn consul_registrar(profile: Profile) -> Result<PathBuf> {
     agent("consul-registrar", profile)
 }
 
+/// Builds the program that writes man pages and completions.
+pub(crate) fn manual(profile: Profile) -> Result<PathBuf> {
+    agent("manual", profile)
+}
+
 /// The four agents.
 pub(crate) struct Programs {
     pub(crate) node: PathBuf,
@@ -96,6 +101,26 @@ fn build(names: &[&str], profile: Profile) -> Result<Vec<u8>> {
     let output = command.stderr(Stdio::inherit()).output().context("cargo build")?;
     ensure!(output.status.success(), "{} does not build", names.join(", "));
     Ok(output.stdout)
+}
+
+/// Builds the agents as they are shipped and gives their paths; one that is larger than its image may be is an error.
+pub(crate) fn shipped() -> Result<Vec<PathBuf>> {
+    let paths = limits().map(|(name, limit)| {
+        let path = agent(name, Profile::Release)?;
+        let size = std::fs::metadata(&path).with_context(|| path.display().to_string())?.len();
+        ensure!(size <= limit, "{} has {size} bytes, {limit} are allowed", path.display());
+        Ok(path)
+    });
+    paths.collect()
+}
+
+/// Bytes that each agent may have, and its image of nothing else.
+fn limits() -> impl Iterator<Item = (&'static str, u64)> {
+    let lines = include_str!("../../images/limits.tsv").lines();
+    lines.filter_map(|line| {
+        let (name, limit) = line.split_once('\t')?;
+        Some((name, limit.parse().ok()?))
+    })
 }
 
 /// What a release needs beside its profile: glibc inside, so that it runs on any Linux and in an empty image, and
@@ -177,6 +202,15 @@ pub(crate) fn unpack_fixtures() -> Result<tempfile::TempDir> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_agent_has_a_limit() {
+        let names: Vec<_> = limits().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            ["node-exporter-rs", "kube-state-rs", "cadvisor-proxy-rs", "consul-registrar"]
+        );
+    }
 
     #[test]
     fn a_program_is_found_in_cargos_messages_by_its_name() {

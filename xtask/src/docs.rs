@@ -3,6 +3,7 @@
 mod collectors;
 mod flags;
 mod kube;
+pub(crate) mod manual;
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +59,9 @@ fn documents() -> Result<Vec<Document>> {
         let path = workspace().join(name).join("docs/flags.md");
         Ok(Document { path, text: flags::page(name, program)? })
     };
-    Ok(vec![
+    let pages = manual::pages()?.into_iter();
+    let pages = pages.map(|(path, text)| Document { path, text });
+    let tables = vec![
         flags("kube-state-rs", &programs.kube)?,
         flags("cadvisor-proxy-rs", &programs.proxy)?,
         flags("consul-registrar", &programs.registrar)?,
@@ -67,7 +70,8 @@ fn documents() -> Result<Vec<Document>> {
         Document { path: node.join("docs/metrics.md"), text: collectors::metrics() },
         Document { path: node.join("docs/flags.md"), text: collectors::flags() },
         Document { text: between_marks(&old, &table).context("README.md")?, path: readme },
-    ])
+    ];
+    Ok(tables.into_iter().chain(pages).collect())
 }
 
 fn write(document: &Document) -> Result<()> {

@@ -11,11 +11,13 @@ mod conformance;
 mod dashboards;
 mod demo;
 mod deny;
+mod dist;
 mod docs;
 mod screenshots;
 mod soak;
 mod table;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -45,12 +47,16 @@ enum Task {
     },
     /// Scrape node-exporter-rs for an hour while devices, mounts and processes come and go (as root)
     Soak(soak::Options),
-    /// Write the documents that are made from tables: of collectors, of resources, of flags
+    /// Write the documents that are made from tables (of collectors, of resources) and from flags, man pages included
     Docs {
         /// Write nothing; fail where a document differs from the tables
         #[arg(long)]
         check: bool,
     },
+    /// Write completions for bash, zsh and fish below a folder
+    Completions { folder: PathBuf },
+    /// Pack the agents as they are shipped with their units, man pages and completions, and sums of all of it
+    Dist(dist::Options),
     /// Write Grafana's dashboards from the tables in manifests/dashboards/source
     Dashboards {
         /// Write nothing; fail where a dashboard differs from its table
@@ -86,10 +92,9 @@ fn run() -> Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Build => {
-            println!("{}", binary::node_exporter_rs(binary::Profile::Release)?.display());
-            println!("{}", binary::kube_state_rs(binary::Profile::Release)?.display());
-            println!("{}", binary::cadvisor_proxy_rs(binary::Profile::Release)?.display());
-            println!("{}", binary::consul_registrar(binary::Profile::Release)?.display());
+            for path in binary::shipped()? {
+                println!("{}", path.display());
+            }
             Ok(())
         }
         Task::Conformance { agent: Agent::Node } => conformance::node(),
@@ -97,6 +102,8 @@ fn run() -> Result<()> {
         Task::CompareNode => compare::run(),
         Task::Bench { agent } => bench::run(&agent),
         Task::Docs { check } => docs::run(check),
+        Task::Completions { folder } => docs::manual::write("completions", &folder),
+        Task::Dist(options) => dist::run(&options),
         Task::Dashboards { check } => docs::bring(dashboards::documents()?, check),
         Task::Screenshots => screenshots::run(),
         Task::Apiserver(options) => apiserver::run(&options),

@@ -2,6 +2,7 @@
 
 mod churn;
 mod compare;
+mod fill;
 mod generated;
 mod known;
 mod kubelet;
@@ -34,8 +35,8 @@ const FLAGS: &[&str] = &[
     "--cgroup.enable=descriptors",
 ];
 
-/// Reads all cgroups once a second, whatever their load.
-fn cadvisor(program: &Path) -> (Server, u16) {
+/// Reads all cgroups once a second, whatever their load; `less` are further kinds of metrics that it leaves out.
+fn cadvisor(program: &Path, less: &str) -> (Server, u16) {
     let port = free_port().unwrap();
     let mut command = Command::new(program);
     command.args(["-listen_ip=127.0.0.1", &format!("-port={port}")]);
@@ -43,7 +44,8 @@ fn cadvisor(program: &Path) -> (Server, u16) {
     command
         .args(["-store_container_labels=false", "-whitelisted_container_labels=com.example.app"]);
     // What needs a walk of all sockets or files, and a series for each CPU, which the kubelet does not have either.
-    command.arg("-disable_metrics=percpu,tcp,udp,advtcp,sched,hugetlb,referenced_memory,cpu_topology,resctrl");
+    let kinds = "percpu,tcp,udp,advtcp,sched,hugetlb,referenced_memory,cpu_topology,resctrl";
+    command.arg(format!("-disable_metrics={kinds}{less}"));
     let server = Server::start("cadvisor", &mut command).unwrap();
     wait_until("cAdvisor's start", PATIENCE, || e2e::http::get(local(port), "/healthz")).unwrap();
     (server, port)
@@ -89,7 +91,7 @@ fn every_series_of_cadvisor_on_plain_docker_is_here_with_its_value() {
         return servers::skip(test, "docker's files are on no device");
     };
     let loads = Loads::all("native", &disk);
-    let (_cadvisor, port) = cadvisor(&program);
+    let (_cadvisor, port) = cadvisor(&program, "");
     let (agent, _own) = proxy(FLAGS);
     let (ours, theirs) = (|| agent.text("/metrics"), || ask(port));
     all_there("containers in cAdvisor", &loads, &theirs);

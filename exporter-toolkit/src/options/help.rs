@@ -26,30 +26,46 @@ pub(super) fn good(command: Command) -> clap::Error {
 
 /// Renders a copy of the command whose arguments are made for reading only.
 pub(super) fn render(command: Command, prefix: &str) -> StyledStr {
-    command.mut_args(|arg| shown(arg, prefix)).next_line_help(true).render_help()
+    let text = after(&command, prefix);
+    command.mut_args(shown).after_help(text).next_line_help(true).render_help()
 }
 
-fn shown(arg: Arg, prefix: &str) -> Arg {
-    let Some(long) = arg.get_long().map(str::to_owned) else { return arg };
-    if !matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue | ArgAction::Append) {
-        return arg;
-    }
+/// What is said below the flags: how else they can be set, and what the agent adds.
+fn after(command: &Command, prefix: &str) -> String {
+    let flags = || command.get_arguments().filter_map(Arg::get_long);
+    let example = flags().find(|long| long.contains('.')).or_else(|| flags().next());
+    let environment = example.map(|long| {
+        format!(
+            "Every flag can be an environment variable, as {} for --{long}, or a line in --config.file;\n\
+             the command line wins over the environment, which wins over the file.",
+            super::variable(prefix, long)
+        )
+    });
+    let own = command.get_after_help().map(ToString::to_string);
+    environment.into_iter().chain(own).collect::<Vec<_>>().join("\n\n")
+}
+
+/// A flag as it is typed: `--[no-]name` for a switch, no full stop, and no default that says nothing.
+pub(super) fn shown(arg: Arg) -> Arg {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let help = format!("{help} [env: {}]", super::variable(prefix, &long));
+    let mut help = help.strip_suffix('.').unwrap_or(&help).to_owned();
+    let Some(long) = arg.get_long().map(str::to_owned) else { return arg.help(help) };
     let default = arg.get_default_values().first().cloned();
     if super::is_switch(&arg) {
-        let help = match default {
-            Some(default) => format!("{help} [default: {}]", default.display()),
-            None => help,
-        };
-        return arg
-            .long(format!("[no-]{long}"))
-            .action(ArgAction::SetTrue)
-            .num_args(0)
-            .default_value(Resettable::Reset)
-            .default_missing_value(Resettable::Reset)
-            .help(help);
+        if default.is_some_and(|default| default == "true") {
+            help.push_str(" [default: on]");
+        }
+        return bare(arg).long(format!("[no-]{long}")).help(help);
     }
     let empty = default.is_some_and(|default| default.is_empty());
     arg.help(help).hide_default_value(empty)
+}
+
+/// A switch without its value.
+pub(super) fn bare(arg: Arg) -> Arg {
+    arg.action(ArgAction::SetTrue)
+        .num_args(0)
+        .require_equals(false)
+        .default_value(Resettable::Reset)
+        .default_missing_value(Resettable::Reset)
 }

@@ -183,7 +183,7 @@ fn arguments_are_read_from_a_file() {
 }
 
 #[test]
-fn help_shows_switches_defaults_and_variables_and_hides_what_is_hidden() {
+fn help_shows_switches_and_defaults_tells_of_variables_and_hides_what_is_hidden() {
     for flag in ["--help", "-h"] {
         let error = parsed_in(&[], &[flag]).unwrap_err();
         assert_eq!((error.kind(), error.exit_code()), (ErrorKind::DisplayHelp, 0));
@@ -191,15 +191,49 @@ fn help_shows_switches_defaults_and_variables_and_hides_what_is_hidden() {
         for part in [
             "Shows something.\n\nUsage: demo [OPTIONS]",
             "--[no-]web.systemd-socket\n",
-            "[env: DEMO_WEB_SYSTEMD_SOCKET] [default: false]",
-            "Collectors:\n      --[no-]collector.arp\n",
-            "[env: DEMO_LOG_LEVEL] [default: info] [possible values: info, warn]",
+            "          Take the sockets that systemd opened\n",
+            "Collectors:\n      --[no-]collector.arp\n          Neighbours [default: on]\n",
+            "How much is logged [default: info] [possible values: info, warn]",
+            "as DEMO_WEB_LISTEN_ADDRESS for --web.listen-address",
             "-h, --help\n          Print help\n",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         assert!(!text.contains("old-name") && !text.contains("[default: ]"), "{text}");
     }
+}
+
+const WORDS: &[Word] = &[
+    Word::new("check", "Looks at the host.", prepared::<Nothing>),
+    Word::alone("version", "Prints the version."),
+];
+
+#[test]
+fn words_are_told_before_the_flags_and_are_subcommands_of_documents() {
+    let command = with_words(Command::new("demo").about("Shows something."), WORDS);
+    let text = help(&prepared::<Options>(command.clone()), "DEMO");
+    let start = "Shows something.\n\nCommands, as the first word:\n  check    Looks at the host.\n  version  \
+                 Prints the version.\n\nUsage: demo [FLAGS]\n       demo COMMAND [FLAGS]\n\n";
+    assert!(text.starts_with(start), "{text}");
+    let whole = described(command, WORDS);
+    let check = whole.find_subcommand("check").unwrap();
+    assert!(check.get_arguments().any(|arg| arg.get_long() == Some("check-config")));
+}
+
+#[test]
+fn shells_complete_a_switch_and_its_negation_and_readers_see_both_as_one() {
+    let longs = |command: &Command| -> Vec<String> {
+        let args = command.get_arguments();
+        let longs = args.filter_map(Arg::get_long_and_visible_aliases);
+        longs.flatten().map(str::to_owned).collect()
+    };
+    let command = prepared::<Options>(Command::new("demo"));
+    let completed = longs(&completable(command.clone()));
+    for name in ["web.systemd-socket", "no-web.systemd-socket", "log.level"] {
+        assert!(completed.iter().any(|long| long == name), "{name} of {completed:?}");
+    }
+    assert!(!completed.iter().any(|long| long == "no-log.level"), "{completed:?}");
+    assert!(longs(&readable(command)).iter().any(|long| long == "[no-]web.systemd-socket"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{BuildError, CollectError, Collector, Setup, Spec};
 use crate::flags::{Flag, FlagError};
 
 static SERVER: Flag<String> =
-    Flag::new("collector.ntp.server", "127.0.0.1", "The NTP server to ask.");
+    Flag::new("collector.ntp.server", "127.0.0.1", "The NTP server to ask.").takes("HOST");
 static PORT: Flag<usize> =
     Flag::new("collector.ntp.server-port", "123", "The UDP port of the NTP server.");
 static VERSION: Flag<usize> =

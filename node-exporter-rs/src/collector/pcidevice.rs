@@ -17,7 +17,8 @@ static IDS_FILE: Flag<String> = Flag::new(
     "collector.pcidevice.idsfile",
     "",
     "The pci.ids file that names are taken from; without it the usual places are tried.",
-);
+)
+.takes("FILE");
 static NAMES: Flag<bool> = Flag::new(
     "collector.pcidevice.names",
     "false",

@@ -35,6 +35,7 @@ static HARDWARE: Flag<String> = Flag::new(
     "",
     "Of the processors' events only this one, as CpuCycles or CpuInstr.",
 )
+.takes("NAME")
 .repeats();
 static NO_SOFTWARE: Flag<bool> = Flag::new(
     "collector.perf.disable-software-profilers",
@@ -46,6 +47,7 @@ static SOFTWARE: Flag<String> = Flag::new(
     "",
     "Of the kernel's events only this one, as PageFault or ContextSwitch.",
 )
+.takes("NAME")
 .repeats();
 static NO_CACHE: Flag<bool> = Flag::new(
     "collector.perf.disable-cache-profilers",
@@ -57,6 +59,7 @@ static CACHE: Flag<String> = Flag::new(
     "",
     "Of the caches' events only this one, as LLReadHit or L1DataReadMiss.",
 )
+.takes("NAME")
 .repeats();
 
 /// Every event on every CPU is an open file.

@@ -57,7 +57,8 @@ static FILE: Flag<String> = Flag::new(
     "collector.process-groups",
     "",
     "File that says which processes belong to which group; switches the collector on.",
-);
+)
+.takes("FILE");
 
 /// `USER_HZ`: what the kernel counts CPU time in towards user space.
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -15,7 +15,8 @@ static FIXTURES: Flag<String> = Flag::new(
     "collector.qdisc.fixtures",
     "",
     "Folder with results.json, which stands in for the kernel: for tests.",
-);
+)
+.hidden();
 static INCLUDE: PatternFlag = Flag::new(
     "collector.qdisc.device-include",
     "",

@@ -12,7 +12,8 @@ static SERVICES: Flag<String> = Flag::new(
     "collector.runit.servicedir",
     "/etc/service",
     "The folder with a folder or link for each service.",
-);
+)
+.takes("DIR");
 
 const LABELS: [&str; 2] = ["service", "supervisor"];
 static STATE: Gauge<2> = Gauge::new(

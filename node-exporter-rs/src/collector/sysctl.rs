@@ -48,6 +48,8 @@ struct Wanted {
 }
 
 impl FlagValue for Wanted {
+    const WORD: &str = "NAME[:FIELDS]";
+
     fn read(text: &str) -> Result<Self, String> {
         let (name, fields) = text.split_once(':').map_or((text, None), |(n, f)| (n, Some(f)));
         if !is_name(name) {
@@ -66,6 +68,8 @@ impl FlagValue for Wanted {
 struct WantedInfo(String);
 
 impl FlagValue for WantedInfo {
+    const WORD: &str = "NAME";
+
     fn read(text: &str) -> Result<Self, String> {
         if is_name(text) && !text.contains(':') {
             return Ok(Self(text.to_owned()));

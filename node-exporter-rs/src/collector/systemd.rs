@@ -156,6 +156,8 @@ pub static SPEC: Spec = Spec {
 struct Anchored(Pattern);
 
 impl FlagValue for Anchored {
+    const WORD: &str = Pattern::WORD;
+
     fn read(text: &str) -> Result<Self, String> {
         Pattern::new(&format!("^(?:{text})$")).map(Self)
     }

@@ -40,6 +40,7 @@ static DIRECTORY: Flag<String> = Flag::new(
     "",
     "Directory with *.prom files, or a pattern (*, ?, [a-z]) that matches such directories.",
 )
+.takes("DIR")
 .repeats();
 
 static MTIME: Gauge<1> = Gauge::new(

@@ -15,7 +15,8 @@ static FIXTURES: Flag<String> = Flag::new(
     "collector.wifi.fixtures",
     "",
     "Folder with interfaces.json and more, which stands in for the kernel: for tests.",
-);
+)
+.hidden();
 
 const STATION: [&str; 2] = ["device", "mac_address"];
 

@@ -20,6 +20,7 @@ pub(super) const SHARES: u64 = 512;
 pub(super) const FILES: u64 = 777;
 
 pub(super) const IDLE: &str = "exec sleep 3600";
+pub(super) const PING: &str = "exec ping -q $(ip route | awk '/default/ {print $3}')";
 const BURN: &str = "while :; do :; done";
 /// Without a limit, and yet not all of the machine.
 const WORK: &str = "while :; do i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; sleep 0.2; done";
@@ -77,7 +78,7 @@ impl Loads {
         // The kernel counts a device's I/O only where it is to be throttled.
         let rates = ["read", "write"].map(|way| format!("--device-{way}-bps={disk}:1gb"));
         loads.start("disk", &rates.each_ref().map(String::as_str), DISK);
-        loads.start("net", &[], "exec ping -q $(ip route | awk '/default/ {print $3}')");
+        loads.start("net", &[], PING);
         loads.start("idle", &[&files], IDLE);
         let beside = format!("--network=container:{}", loads.name("idle"));
         loads.start("beside", &[&beside], IDLE);

@@ -33,6 +33,8 @@ enum Label {
 pub(super) struct BackendLabels(Vec<&'static (LabelName, Label)>);
 
 impl FlagValue for BackendLabels {
+    const WORD: &str = "LIST";
+
     fn read(text: &str) -> Result<Self, String> {
         let given = || text.split(',').filter(|name| !name.is_empty());
         let known = |name: &str| NAMES.iter().any(|(known, _)| known.as_str() == name);

@@ -10,6 +10,8 @@ pub(super) struct Cpus(pub(super) Vec<u16>);
 
 /// `None` for the empty text: all.
 impl FlagValue for Option<Cpus> {
+    const WORD: &str = "LIST";
+
     fn read(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(None);
@@ -43,6 +45,8 @@ pub(super) struct Tracepoint {
 }
 
 impl FlagValue for Tracepoint {
+    const WORD: &str = "SUBSYSTEM:NAME";
+
     fn read(text: &str) -> Result<Self, String> {
         let plain = |name: &str| {
             let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);

@@ -29,6 +29,8 @@ enum Address {
 }
 
 impl FlagValue for Endpoint {
+    const WORD: &str = "URL";
+
     fn read(text: &str) -> Result<Self, String> {
         let expected = || "expected http://HOST:PORT/PATH or unix:///PATH".to_owned();
         if let Some(path) = text.strip_prefix("unix://") {
