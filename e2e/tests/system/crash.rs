@@ -32,7 +32,9 @@ fn kill(agent: &str) {
 pub(crate) fn every_agent_survives_being_killed(stage: &Stage) {
     let before: Vec<u64> = AGENTS.iter().map(|agent| restarts(stage, agent).unwrap()).collect();
     let rows = rows(stage);
-    AGENTS.iter().for_each(|agent| kill(agent));
+    for agent in AGENTS {
+        kill(agent);
+    }
     for (agent, before) in AGENTS.iter().zip(before) {
         wait_until(&format!("restart of {agent}"), PATIENCE, || {
             let now = restarts(stage, agent)?;

@@ -57,12 +57,12 @@ const WAYS: [(&str, &str); 5] = [
     ),
     (
         "application to the pod's object",
-        r#"app_requests_total * on (cluster_name, pod_ip, pod_name) group_left (host_ip, created_by_name) kube_pod_info"#,
+        "app_requests_total * on (cluster_name, pod_ip, pod_name) group_left (host_ip, created_by_name) kube_pod_info",
     ),
     (
         "application to its node, by name",
-        r#"app_requests_total * on (cluster_name, node) group_left ()
-           (0 * sum by (cluster_name, node) (node_load1) + 1)"#,
+        "app_requests_total * on (cluster_name, node) group_left ()
+           (0 * sum by (cluster_name, node) (node_load1) + 1)",
     ),
     (
         "application to its pod to its node, by address",

@@ -30,13 +30,16 @@ use std::time::Instant;
 
 use stage::Stage;
 
+/// A name and what is run.
+type Check<F> = (&'static str, F);
+
 /// A function with its path as a name.
 macro_rules! checks {
     ($($check:path),* $(,)?) => { &[$((stringify!($check), $check)),*] };
 }
 
 /// They bring their own API server.
-const ALONE: &[(&str, fn())] = checks![
+const ALONE: &[Check<fn()>] = checks![
     servers::the_api_server_of_1_36_takes_every_overlay,
     servers::the_api_server_of_1_20_takes_every_overlay,
     rights::the_manifests_give_what_the_programs_print,
@@ -45,7 +48,7 @@ const ALONE: &[(&str, fn())] = checks![
     rights::each_right_of_cadvisor_proxy_rs_is_needed,
 ];
 
-const CHECKS: &[(&str, fn(&Stage))] = checks![
+const CHECKS: &[Check<fn(&Stage)>] = checks![
     found::every_target_is_up,
     found::the_rules_are_evaluated,
     numbers::the_users_query_is_what_proc_stat_says,

@@ -96,7 +96,7 @@ pub(crate) fn a_prometheus_in_the_cluster_finds_the_same(stage: &Stage) {
         (r#"count(plain_requests_total{pod_ip!="",pod_name!="",namespace!=""})"#, 2.0),
         (r#"count(node_load1{ip!="",node!="",cluster_name!="",group!=""})"#, 1.0),
         (
-            r#"count(app_requests_total * on (pod_ip, pod_name) group_left (created_by_name) kube_pod_info)"#,
+            "count(app_requests_total * on (pod_ip, pod_name) group_left (created_by_name) kube_pod_info)",
             1.0,
         ),
     ] {

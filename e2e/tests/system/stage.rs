@@ -1,6 +1,7 @@
 //! The system under test: one cluster with all agents in it by their manifests, and around it Consul, and two Prometheis that
 //! know the cluster by Consul or by the registrar alone.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -105,7 +106,7 @@ impl Stage {
         Files { folder: self.folder.path(), kubectl: &self.kubectl, cluster: &self.cluster }
     }
 
-    /// Waits until each DaemonSet and Deployment is as it was asked for.
+    /// Waits until each `DaemonSet` and `Deployment` is as it was asked for.
     pub(crate) fn rolled_out(&self) {
         for space in [SPACE, APPS] {
             for kind in ["daemonset", "deployment"] {
@@ -241,7 +242,8 @@ pub(crate) fn images_of(images: &Images) -> String {
     let mut out = "images:\n".to_owned();
     for name in crate::images::AGENTS {
         let (new, tag) = (format!("{}{name}", crate::images::PREFIX), &images.tag);
-        out.push_str(&format!("- {{name: {name}, newName: {new}, newTag: {tag:?}}}\n"));
+        // Writing to a String cannot fail.
+        _ = writeln!(out, "- {{name: {name}, newName: {new}, newTag: {tag:?}}}");
     }
     out
 }
