@@ -1,5 +1,6 @@
 //! What fixtures give in every sink, to the byte: `fixtures/cluster` by the shipped rules, `fixtures/static` as a file.
 //! `UPDATE_GOLDEN=1` writes what they give now.
+#![expect(clippy::disallowed_methods, reason = "what is read is the tests' own")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::guard::Guard;
 use crate::row::Identity;
 use crate::sink::text::{self, Form};
 use crate::source::kubernetes::Found;
-use crate::target::{Snapshot, State};
+use crate::target::{Held, Snapshot, State};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -53,11 +54,12 @@ fn list(form: Form, published: &Published) -> String {
 }
 
 fn held(published: &Published) -> String {
-    let held = published.held.iter();
-    held.map(|held| {
-        format!("{} {}: {} ({})\n", held.service, held.address, held.reason, held.origin)
-    })
-    .collect()
+    let line = |held: &Held| {
+        let Held { service, address, reason, origin } = held;
+        format!("{service} {address}: {reason} ({origin})\n")
+    };
+    let lines: Vec<String> = published.held.iter().map(line).collect();
+    lines.concat()
 }
 
 #[track_caller]

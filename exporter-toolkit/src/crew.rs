@@ -5,6 +5,10 @@
 //! that is still away at the deadline is left behind and comes home in a later round; until then it is not run again, so
 //! each job holds one thread at most, and a healthy crew is one thread.
 
+mod nearby;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+
+use nearby::{Nearby, Worker};
 
 /// A piece of work with its own memory, run again and again.
 pub trait Job: Send + 'static {
@@ -89,6 +95,9 @@ struct State<J> {
     workers: usize,
     idle: usize,
     closed: bool,
+    nearby: Nearby,
+    /// The worker that waits for work, where it is the only one there is.
+    alone: Option<Worker>,
 }
 
 /// How long a worker that others outnumber waits for work before it ends.
@@ -109,6 +118,8 @@ impl<J: Job> Crew<J> {
             workers: 0,
             idle: 0,
             closed: false,
+            nearby: Nearby::new(),
+            alone: None,
         };
         Self {
             jobs: jobs.into_iter().map(Place::Home).collect(),
@@ -194,7 +205,8 @@ impl<J: Job> Crew<J> {
                 .wait_timeout_while(state, time, |state| state.pending > 0)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
-            self.encourage(&mut state, before);
+            self.encourage(state, before);
+            state = shared.lock();
         }
         drop(state);
         self.collect_finished();
@@ -213,7 +225,7 @@ impl<J: Job> Crew<J> {
             };
             // Whether it was told or lost its patience, the state says.
             let _told = tokio::time::timeout(time, shared.home.notified()).await;
-            self.encourage(&mut shared.lock(), before);
+            self.encourage(shared.lock(), before);
         }
         self.collect_finished();
     }
@@ -236,9 +248,14 @@ impl<J: Job> Crew<J> {
             }
         }
         state.pending = state.queue.len();
-        if state.pending > 0 && (state.idle > 0 || state.workers <= stuck) {
-            self.call(&mut state);
+        if state.pending == 0 || (state.idle == 0 && state.workers > stuck) {
+            return;
         }
+        match state.alone {
+            Some(worker) if state.idle == 1 && state.workers == 1 => state.nearby.hold(worker),
+            _ => state.nearby.let_go(),
+        }
+        self.call(state);
     }
 
     /// How long to wait for this round's jobs; `None` where they are all finished, or the deadline passed and what no
@@ -256,8 +273,12 @@ impl<J: Job> Crew<J> {
     }
 
     /// Calls for one more worker where no job ended for as long as patience lasted.
-    fn encourage(&self, state: &mut State<J>, before: usize) {
-        if state.pending == before && !state.queue.is_empty() {
+    fn encourage(&self, mut state: MutexGuard<'_, State<J>>, before: usize) {
+        if state.pending != before {
+            return;
+        }
+        state.nearby.let_go();
+        if !state.queue.is_empty() {
             self.call(state);
         }
     }
@@ -270,8 +291,10 @@ impl<J: Job> Crew<J> {
     }
 
     /// Wakes a worker that waits for work, or hires one more where none does and the limit allows.
-    fn call(&self, state: &mut State<J>) {
+    fn call(&self, mut state: MutexGuard<'_, State<J>>) {
         if state.idle > 0 {
+            // Who is woken wants the lock at once.
+            drop(state);
             return self.shared.work.notify_one();
         }
         if state.workers >= self.limit {
@@ -309,7 +332,8 @@ impl<J> Shared<J> {
 impl<J: Job> Shared<J> {
     /// A worker's life: take a job, run it, bring it home.
     fn work(&self) {
-        while let Some((round, id, mut job)) = self.next() {
+        let me = self.lock().nearby.settle();
+        while let Some((round, id, mut job)) = self.next(me) {
             if catch_unwind(AssertUnwindSafe(|| job.run())).is_err() {
                 job.panicked();
             }
@@ -329,7 +353,7 @@ impl<J: Job> Shared<J> {
     }
 
     /// The next job with its round and number; `None` when this worker is not needed any more.
-    fn next(&self) -> Option<(u64, usize, J)> {
+    fn next(&self, me: Worker) -> Option<(u64, usize, J)> {
         let mut state = self.lock();
         loop {
             if let Some((id, job)) = state.queue.pop_front() {
@@ -337,10 +361,12 @@ impl<J: Job> Shared<J> {
             }
             if state.closed {
                 state.workers -= 1;
+                state.nearby.gone(me);
                 return None;
             }
             state.idle += 1;
             let alone = state.workers == 1;
+            state.alone = alone.then_some(me);
             let time = if alone { Duration::MAX } else { IDLE };
             let (guard, timeout) =
                 self.work.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
@@ -348,150 +374,9 @@ impl<J: Job> Shared<J> {
             state.idle -= 1;
             if timeout.timed_out() && state.queue.is_empty() && state.workers > 1 {
                 state.workers -= 1;
+                state.nearby.gone(me);
                 return None;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::mpsc::{Receiver, sync_channel};
-
-    struct Count {
-        runs: usize,
-        panics: usize,
-        gate: Option<Receiver<()>>,
-        breaks: bool,
-    }
-
-    impl Job for Count {
-        fn run(&mut self) {
-            if let Some(gate) = &self.gate {
-                gate.recv().ok();
-            }
-            assert!(!self.breaks, "as the test wants it");
-            self.runs += 1;
-        }
-
-        fn panicked(&mut self) {
-            self.panics += 1;
-        }
-    }
-
-    fn job(gate: Option<Receiver<()>>) -> Count {
-        Count { runs: 0, panics: 0, gate, breaks: false }
-    }
-
-    fn in_ms(ms: u64) -> Instant {
-        Instant::now() + Duration::from_millis(ms)
-    }
-
-    fn runs(crew: &Crew<Count>) -> Vec<Option<usize>> {
-        crew.jobs().map(|job| job.map(|job| job.runs)).collect()
-    }
-
-    #[test]
-    fn quick_jobs_all_run_on_one_thread() {
-        let mut crew = Crew::new("test", (0..100).map(|_| job(None)).collect(), 8)
-            .patience(Duration::from_mins(1));
-        crew.round(|_| true, in_ms(60_000));
-        crew.round(|_| true, in_ms(60_000));
-        assert_eq!(runs(&crew), vec![Some(2); 100]);
-        assert_eq!(crew.shared.lock().workers, 1);
-    }
-
-    #[test]
-    fn a_job_that_hangs_is_left_behind_and_comes_home_later() {
-        let (open, gate) = sync_channel(1);
-        let jobs = vec![job(None), job(Some(gate)), job(None), job(None)];
-        let mut crew = Crew::new("test", jobs, 2).patience(Duration::from_millis(1));
-        crew.round(|_| true, in_ms(300));
-        assert_eq!(runs(&crew), [Some(1), None, Some(1), Some(1)]);
-        // It costs the next rounds nothing: they do not wait for it.
-        for _ in 0..50 {
-            crew.round(|_| true, in_ms(60_000));
-        }
-        assert_eq!(runs(&crew), [Some(51), None, Some(51), Some(51)]);
-        assert_eq!(crew.shared.lock().workers, 2);
-        open.send(()).unwrap();
-        while runs(&crew)[1].is_none() {
-            crew.round(|_| false, in_ms(60_000));
-            thread::yield_now();
-        }
-        assert_eq!(runs(&crew)[1], Some(1));
-    }
-
-    #[test]
-    fn a_job_that_panics_is_told_and_runs_again() {
-        let mut crew = Crew::new("test", vec![job(None), job(None)], 2);
-        crew.round(
-            |job| {
-                job.breaks = job.panics == 0;
-                true
-            },
-            in_ms(60_000),
-        );
-        assert_eq!(crew.jobs().map(|j| j.unwrap().panics).collect::<Vec<_>>(), [1, 1]);
-        crew.round(
-            |job| {
-                job.breaks = false;
-                true
-            },
-            in_ms(60_000),
-        );
-        assert_eq!(runs(&crew), [Some(1), Some(1)]);
-    }
-
-    #[test]
-    fn a_job_that_is_taken_away_leaves_its_number_to_the_next_while_another_hangs() {
-        let (open, gate) = sync_channel(1);
-        let jobs = vec![job(None), job(Some(gate)), job(None)];
-        let mut crew = Crew::new("test", jobs, 2).patience(Duration::from_millis(1));
-        crew.round(|_| true, in_ms(300));
-        assert_eq!((crew.len(), crew.away()), (3, 1));
-        crew.retain(|job| job.gate.is_some());
-        assert_eq!((crew.len(), crew.away()), (1, 1));
-        assert_eq!(crew.push(job(None)), 0);
-        assert_eq!(crew.push(job(None)), 2);
-        assert_eq!(crew.push(job(None)), 3);
-        crew.round(|_| true, in_ms(60_000));
-        assert_eq!(runs(&crew), [Some(1), None, Some(1), Some(1)]);
-        assert_eq!(crew.job(3).map(|job| job.runs), Some(1));
-        open.send(()).unwrap();
-        while crew.away() > 0 {
-            crew.round(|_| false, in_ms(60_000));
-            thread::yield_now();
-        }
-        crew.retain(|job| job.gate.is_none());
-        assert_eq!((crew.len(), crew.job(1).is_none()), (3, true));
-    }
-
-    #[test]
-    fn a_worker_that_waits_is_called_before_another_is_hired() {
-        let (open, gate) = sync_channel(1);
-        let jobs = vec![job(Some(gate)), job(None)];
-        let mut crew = Crew::new("test", jobs, 2).patience(Duration::from_millis(1));
-        for _ in 0..3 {
-            // The first job holds one of the two threads that the limit allows, so that the second needs the other.
-            crew.round(|_| true, in_ms(300));
-            assert_eq!(crew.away(), 1);
-            open.send(()).unwrap();
-            while crew.away() > 0 {
-                crew.round(|_| false, in_ms(60_000));
-                thread::yield_now();
-            }
-        }
-        assert_eq!(runs(&crew), [Some(3), Some(3)]);
-        assert_eq!(crew.shared.lock().workers, 2);
-    }
-
-    #[test]
-    fn with_every_thread_stuck_the_rest_comes_home_unrun_at_the_deadline() {
-        let (_keep, gate) = sync_channel(1);
-        let mut crew = Crew::new("test", vec![job(Some(gate)), job(None)], 1);
-        crew.round(|_| true, in_ms(100));
-        assert_eq!(runs(&crew), [None, Some(0)]);
     }
 }

@@ -31,6 +31,8 @@ struct Paths {
     root: PathBuf,
     udev: PathBuf,
     kept: AtomicUsize,
+    #[cfg(target_os = "linux")]
+    links: crate::netlink::Links,
 }
 
 impl Default for Host {
@@ -52,6 +54,8 @@ impl Host {
             root: root.into(),
             udev: udev.into(),
             kept: AtomicUsize::new(0),
+            #[cfg(target_os = "linux")]
+            links: crate::netlink::Links::default(),
         }))
     }
 
@@ -101,6 +105,12 @@ impl Host {
             return Ok(KeptOpen { host: self.clone(), file });
         }
         Err(file)
+    }
+
+    /// The network interfaces as rtnetlink tells them, asked once a scrape.
+    #[cfg(target_os = "linux")]
+    pub fn links(&self) -> &crate::netlink::Links {
+        &self.0.links
     }
 
     /// How many files stay open.
@@ -158,7 +168,16 @@ pub fn names(folder: &Path) -> Result<Vec<String>, CollectError> {
     Ok(names)
 }
 
-/// `PROC_SUPER_MAGIC` and `SYSFS_MAGIC` of linux/magic.h.
 fn is_kernel_file(file: &File) -> bool {
-    rustix::fs::fstatfs(file).is_ok_and(|fs| matches!(fs.f_type, 0x9fa0 | 0x6265_6572))
+    rustix::fs::fstatfs(file).is_ok_and(|fs| is_kernels(&fs))
+}
+
+/// Whether this is a folder of the live kernel and not of a tree of plain files.
+pub fn is_kernel_folder(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|fs| is_kernels(&fs))
+}
+
+/// `PROC_SUPER_MAGIC` and `SYSFS_MAGIC` of linux/magic.h.
+fn is_kernels(fs: &rustix::fs::StatFs) -> bool {
+    matches!(fs.f_type, 0x9fa0 | 0x6265_6572)
 }

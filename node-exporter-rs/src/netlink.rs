@@ -7,6 +7,7 @@
 mod device;
 mod ethtool;
 mod generic;
+mod links;
 mod message;
 mod route;
 pub mod wireless;
@@ -23,6 +24,7 @@ use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, So
 
 pub use device::{DeviceName, DeviceNames};
 pub use ethtool::{LinkMode, LinkModes};
+pub use links::Links;
 #[cfg(test)]
 pub(crate) use message::attribute_bytes;
 pub use message::{

@@ -114,8 +114,9 @@ fn rate(series: &Value, notes: &[(f64, BTreeMap<String, f64>)], start: f64) -> f
         let before = notes.iter().rev().find(|(noted, _)| *noted <= time).unwrap().1[cpu];
         // A scrape lasts two seconds at most.
         let after = notes.iter().find(|(noted, _)| *noted >= time + 2.0).unwrap().1[cpu];
-        let tick = 1.5 / TICKS;
-        assert!(before - tick <= idle && idle <= after + tick, "{before} {idle} {after}");
+        // The kernel's idle time may step back by a few ticks.
+        let slack = 10.0 / TICKS;
+        assert!(before - slack <= idle && idle <= after + slack, "{before} {idle} {after}");
         checked += 1;
     }
     assert!(checked >= 3, "{checked} samples of CPU {cpu}");

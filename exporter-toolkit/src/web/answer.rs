@@ -51,6 +51,7 @@ pub struct Answer {
 
 #[derive(Debug)]
 pub(crate) enum Content {
+    Whole(Format, Bytes),
     Blocks(Vec<Arc<Block>>),
     Packed(Vec<Member>),
     Stream { body: Body, gzip: bool },
@@ -59,7 +60,8 @@ pub(crate) enum Content {
 impl Answer {
     /// An answer that is needed once: `text` is the whole exposition, with the end mark where the format has one.
     pub fn whole(format: Format, text: impl Into<Bytes>) -> Self {
-        Self::blocks(format, cut(text.into()))
+        let content = Content::Whole(format, text.into());
+        Self { content_type: format.content_type(), content }
     }
 
     /// An answer that is needed once, of families as they were written: those of one name are brought together.

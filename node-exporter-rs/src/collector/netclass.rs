@@ -2,8 +2,11 @@
 
 mod files;
 mod interface;
+mod link;
 mod rtnl;
 mod sysfs;
+
+use std::time::Instant;
 
 use crate::pattern::Pattern;
 use exporter_toolkit::{Counter, Exposition, Gauge};
@@ -11,7 +14,7 @@ use exporter_toolkit::{Counter, Exposition, Gauge};
 use self::interface::{Interface, text};
 use self::rtnl::Rtnl;
 use self::sysfs::Sysfs;
-use super::{BuildError, CollectError, Collector, Setup, Spec};
+use super::{BuildError, CollectError, Collector, Setup, Spec, netdev};
 use crate::filter::Filter;
 use crate::flags::Flag;
 
@@ -108,7 +111,8 @@ fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
     if flags.get(&NETLINK)? {
         rtnl = Some(Rtnl::new(setup.host.clone(), filter.clone(), flags.get(&WITH_STATS)?));
     }
-    let sysfs = Sysfs::new(setup.host.clone(), filter, invalid_speed);
+    let mut sysfs = Sysfs::new(setup.host.clone(), filter, invalid_speed);
+    sysfs.ask_links(flags.get(&netdev::NETLINK)?);
     Ok(Box::new(Netclass { sysfs, rtnl }))
 }
 
@@ -118,6 +122,10 @@ struct Netclass {
 }
 
 impl Collector for Netclass {
+    fn answer_by(&mut self, deadline: Instant) {
+        self.sysfs.answer_by(deadline);
+    }
+
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
         if let Some(rtnl) = &mut self.rtnl {
             match rtnl.read() {

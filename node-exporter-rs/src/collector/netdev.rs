@@ -8,6 +8,8 @@ mod addresses;
 mod fields;
 mod procfs;
 
+use std::time::Instant;
+
 use exporter_toolkit::Exposition;
 
 use self::addresses::{ADDRESS_INFO, Addresses};
@@ -17,7 +19,7 @@ use crate::filter::{Filter, PatternFlag};
 use crate::flags::{Flag, FlagError, Flags};
 use crate::host::{self, Host, KeptFile};
 use crate::netlink::{
-    Client, DeviceName, DeviceNames, LINK_STATS64_LEN, Link, LinkStats, Request, Step, attribute,
+    Client, DeviceName, DeviceNames, LINK_STATS64_LEN, Link, LinkStats, Step, attribute,
 };
 
 static INCLUDE: PatternFlag = Flag::new(
@@ -49,7 +51,7 @@ static ALIASES: Flag<bool> = Flag::new(
     "false",
     "Put the interface's alias (ip link set alias) into a label ifalias.",
 );
-static NETLINK: Flag<bool> = Flag::new(
+pub(super) static NETLINK: Flag<bool> = Flag::new(
     "collector.netdev.netlink",
     "true",
     "Read the counters by rtnetlink; /proc/net/dev serves where that is not allowed.",
@@ -79,6 +81,7 @@ fn build(setup: &Setup) -> Result<Box<dyn Collector>, BuildError> {
         file: setup.host.keep_proc("net/dev"),
         host: setup.host.clone(),
         client: Client::default(),
+        round: None,
         table: Table::default(),
     }))
 }
@@ -101,6 +104,8 @@ struct Netdev {
     file: KeptFile,
     host: Host,
     client: Client,
+    /// The deadline of the scrape, by which the dump is shared.
+    round: Option<Instant>,
     table: Table,
 }
 
@@ -124,6 +129,10 @@ struct Row {
 type Counters = [Option<u64>; LINK_STATS64_LEN];
 
 impl Collector for Netdev {
+    fn answer_by(&mut self, deadline: Instant) {
+        self.round = Some(deadline);
+    }
+
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
         let mut named = false;
         if self.netlink {
@@ -155,7 +164,7 @@ impl Collector for Netdev {
 impl Netdev {
     fn read_links(&mut self) -> std::io::Result<()> {
         let (table, filter) = (&mut self.table, &self.filter);
-        self.client.dump(Request::links(), |step| match step {
+        self.host.links().read(self.round.take(), |step| match step {
             Step::Begin => table.clear(),
             Step::Message(body) => {
                 if let Some(link) = Link::parse(body) {

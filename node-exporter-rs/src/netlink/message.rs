@@ -44,12 +44,14 @@ pub mod attribute {
     pub const IFALIAS: u16 = 20;
     pub const STATS64: u16 = 23;
     pub const GROUP: u16 = 27;
+    pub const PROMISCUITY: u16 = 30;
     pub const CARRIER: u16 = 33;
     pub const CARRIER_CHANGES: u16 = 35;
     pub const CARRIER_UP_COUNT: u16 = 47;
     pub const CARRIER_DOWN_COUNT: u16 = 48;
     pub const PROP_LIST: u16 = 52;
     pub const ALT_IFNAME: u16 = 53;
+    pub const ALLMULTI: u16 = 61;
     /// `IFA_LOCAL`: of an address, the interface's own end of a point-to-point link.
     pub const LOCAL: u16 = 2;
 }

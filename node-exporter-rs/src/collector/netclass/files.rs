@@ -43,7 +43,8 @@ impl Reader {
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
-    kept: [Option<KeptOpen>; COUNT],
+    /// Made when the first is kept: with many interfaces most have none.
+    kept: Option<Box<[Option<KeptOpen>; COUNT]>>,
     /// The folder, open for the length of one scrape.
     opened: Option<OwnedFd>,
     /// One bit for each file that could not be read in the present state.
@@ -58,7 +59,7 @@ impl Files {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            kept: [const { None }; COUNT],
+            kept: None,
             opened: None,
             unreadable: 0,
             state: State::default(),
@@ -69,7 +70,14 @@ impl Files {
     }
 
     pub(super) fn kept(&self) -> usize {
-        self.kept.iter().flatten().count()
+        self.kept.iter().flat_map(|kept| kept.iter().flatten()).count()
+    }
+
+    /// Closes the files of all other places.
+    pub(super) fn keep_only(&mut self, places: &[usize], reader: &mut Reader) {
+        let kept = self.kept.iter_mut().flat_map(|kept| kept.iter_mut().enumerate());
+        let others = kept.filter(|(place, _)| !places.contains(place));
+        reader.room += others.filter_map(|(_, file)| file.take()).count();
     }
 
     /// True where the interface has vanished.
@@ -120,11 +128,13 @@ impl Files {
 
     /// Reads into the buffer: from the kept file, else from one that is opened for it.
     fn count(&mut self, place: usize, reader: &mut Reader) -> Option<usize> {
-        if let Some(file) = &self.kept[place] {
+        if let Some(kept) = self.kept.as_mut().map(|kept| &mut kept[place])
+            && let Some(file) = kept
+        {
             if let Ok(count) = file.read_at(&mut reader.buffer, 0) {
                 return Some(count);
             }
-            self.kept[place] = None;
+            *kept = None;
             reader.room += 1;
         }
         let file = self.open(FILES[place])?;
@@ -133,7 +143,8 @@ impl Files {
             && !FIXED.contains(&place)
             && let Ok(kept) = reader.host.keep_open(file)
         {
-            self.kept[place] = Some(kept);
+            let all = self.kept.get_or_insert_with(|| Box::new([const { None }; COUNT]));
+            all[place] = Some(kept);
             reader.room -= 1;
         }
         Some(count)

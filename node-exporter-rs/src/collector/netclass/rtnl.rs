@@ -278,7 +278,7 @@ fn numbers(link: &Link<'_>) -> [Option<i64>; super::interface::NUMBERS] {
 }
 
 /// An unsigned number of one or four bytes.
-fn number(value: &[u8]) -> Option<i64> {
+pub(super) fn number(value: &[u8]) -> Option<i64> {
     match *value {
         [byte] => Some(byte.into()),
         [a, b, c, d] => Some(u32::from_ne_bytes([a, b, c, d]).into()),
@@ -286,17 +286,17 @@ fn number(value: &[u8]) -> Option<i64> {
     }
 }
 
-fn operstate(value: &[u8]) -> &'static str {
+pub(super) fn operstate(value: &[u8]) -> &'static str {
     let number = value.first().map_or(0, |&byte| usize::from(byte));
     OPERSTATES.get(number).copied().unwrap_or("unknown")
 }
 
-fn until_nul(value: &[u8]) -> &[u8] {
+pub(super) fn until_nul(value: &[u8]) -> &[u8] {
     &value[..memchr::memchr(0, value).unwrap_or(value.len())]
 }
 
 /// `02:fc:00:00:00:01`.
-fn write_address(value: &[u8], out: &mut Vec<u8>) {
+pub(super) fn write_address(value: &[u8], out: &mut Vec<u8>) {
     for (i, byte) in value.iter().enumerate() {
         if i > 0 {
             out.push(b':');

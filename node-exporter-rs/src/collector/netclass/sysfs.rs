@@ -1,17 +1,20 @@
-//! Interfaces by the files of `/sys/class/net`.
+//! Interfaces by the files of `/sys/class/net`, or by what rtnetlink says of them where that is the same.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
+use std::time::Instant;
 
 use crate::filter::Filter;
 
 use super::files::{FIXED, Files, Reader};
 use super::interface::{
-    CARRIER_CHANGES, COUNT, FLAGS, Interface, OPERSTATE, SPEED, bytes_per_second, text,
+    ADDR_ASSIGN_TYPE, CARRIER_CHANGES, COUNT, DUPLEX, FLAGS, IFINDEX, Interface, OPERSTATE, SPEED,
+    bytes_per_second, text,
 };
+use super::link::{Seen, State};
 use crate::collector::CollectError;
-use crate::host::Host;
-use crate::netlink::DeviceName;
+use crate::host::{self, Host};
+use crate::netlink::{DeviceName, Link, Step};
 
 /// How many files may stay open, of those that all collectors together may: thirteen interfaces'.
 pub(super) const KEPT: usize = 256;
@@ -22,7 +25,15 @@ pub(super) struct Sysfs {
     invalid_speed: bool,
     reader: Reader,
     devices: Vec<Device>,
+    /// Whether rtnetlink may be asked, and the deadline of the scrape, by which its answer is shared.
+    links: bool,
+    round: Option<Instant>,
+    /// Whether these are the kernel's files, not those of a tree that was copied.
+    live: bool,
 }
+
+/// What rtnetlink does not tell, less what is read once.
+const FROM_FILES: [usize; 3] = [ADDR_ASSIGN_TYPE, SPEED, DUPLEX];
 
 struct Device {
     /// Of the link in `/sys/class/net`: another one means that the name was given to another interface.
@@ -30,25 +41,79 @@ struct Device {
     listed: bool,
     files: Files,
     interface: Interface,
+    /// What rtnetlink says of it, where that is asked.
+    seen: Option<Box<Seen>>,
+    /// The state in which the files said what rtnetlink said.
+    agreed: Option<State>,
 }
 
 impl Sysfs {
     pub(super) fn new(host: Host, filter: Filter, invalid_speed: bool) -> Self {
-        Self { filter, invalid_speed, reader: Reader::new(host), devices: Vec::new() }
+        let live = host::is_kernel_folder(&host.sys("class/net"));
+        let reader = Reader::new(host);
+        let devices = Vec::new();
+        Self { filter, invalid_speed, reader, devices, links: false, round: None, live }
+    }
+
+    /// Lets rtnetlink stand for the files where it says the same.
+    pub(super) fn ask_links(&mut self, wanted: bool) {
+        self.links = wanted && self.live;
+    }
+
+    pub(super) fn answer_by(&mut self, deadline: Instant) {
+        self.round = Some(deadline);
     }
 
     /// Reads every interface that is there; one that vanishes meanwhile is left out.
     pub(super) fn read(&mut self) -> Result<(), CollectError> {
         self.list()?;
         let kept: usize = self.devices.iter().map(|device| device.files.kept()).sum();
-        self.reader.room = KEPT.saturating_sub(kept);
+        // Other files are not kept open, and need not be looked at one by one to find that out.
+        self.reader.room = if self.live { KEPT.saturating_sub(kept) } else { 0 };
+        let linked = self.links && self.read_links();
         for device in &mut self.devices {
-            device.read(&mut self.reader);
+            let told = device.seen.as_ref().filter(|_| linked).map(|seen| seen.state());
+            if told.is_some() && device.agreed == told {
+                device.read_rest(&mut self.reader);
+            } else {
+                device.read(&mut self.reader);
+                let agrees = |seen: &Seen| seen.agrees(&device.interface);
+                device.agreed = told.filter(|_| device.seen.as_deref().is_some_and(agrees));
+            }
             let speed = &mut device.interface.numbers[SPEED];
             *speed = speed.filter(|&speed| speed >= 0 || self.invalid_speed).map(bytes_per_second);
         }
         self.devices.retain(|device| !device.files.gone());
         Ok(())
+    }
+
+    /// True where rtnetlink knows all the interfaces that the folder has. Else it is asked in another network namespace,
+    /// or one has just come or gone, and the files tell.
+    fn read_links(&mut self) -> bool {
+        let Self { reader, devices, round, .. } = self;
+        let result = reader.host.links().read(round.take(), |step| match step {
+            Step::Begin => {
+                devices
+                    .iter_mut()
+                    .flat_map(|device| &mut device.seen)
+                    .for_each(|seen| seen.forget());
+            }
+            Step::Message(body) => {
+                let Some(link) = Link::parse(body) else { return };
+                let name = link.name();
+                let place = devices.binary_search_by(|device| device.interface.name.cmp(&name));
+                if let Ok(at) = place {
+                    devices[at].seen.get_or_insert_default().take(&link);
+                }
+            }
+        });
+        if let Err(error) = &result {
+            tracing::debug!(%error, "rtnetlink does not answer, the files of /sys/class/net are read");
+        }
+        let known = |device: &Device| {
+            device.seen.as_ref().is_some_and(|seen| seen.is_of(device.interface.numbers[IFINDEX]))
+        };
+        result.is_ok() && self.devices.iter().all(known)
     }
 
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &Interface> {
@@ -102,7 +167,24 @@ impl Device {
             listed: true,
             files: Files::new(entry.path()),
             interface: Interface::new(name),
+            seen: None,
+            agreed: None,
         }
+    }
+
+    /// Reads what rtnetlink has not told.
+    fn read_rest(&mut self, reader: &mut Reader) {
+        let Self { files, interface, seen, .. } = self;
+        if let Some(seen) = seen {
+            seen.tell(interface);
+        }
+        files.keep_only(&FROM_FILES, reader);
+        let (numbers, texts) = (&interface.numbers, &interface.texts);
+        files.note(numbers[FLAGS], &texts[text::OPERSTATE], numbers[CARRIER_CHANGES]);
+        for place in FROM_FILES {
+            interface.set(place, files.read(place, reader));
+        }
+        files.close();
     }
 
     fn read(&mut self, reader: &mut Reader) {
