@@ -194,7 +194,7 @@ fn help_shows_switches_and_defaults_tells_of_variables_and_hides_what_is_hidden(
             "          Take the sockets that systemd opened\n",
             "Collectors:\n      --[no-]collector.arp\n          Neighbours [default: on]\n",
             "How much is logged [default: info] [possible values: info, warn]",
-            "as DEMO_WEB_LISTEN_ADDRESS for --web.listen-address",
+            "as DEMO_COLLECTOR_ARP for --collector.arp",
             "-h, --help\n          Print help\n",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");

@@ -16,7 +16,7 @@ static FIXTURES: Flag<String> = Flag::new(
     "",
     "Folder with results.json, which stands in for the kernel: for tests.",
 )
-.hidden();
+.takes("DIR");
 static INCLUDE: PatternFlag = Flag::new(
     "collector.qdisc.device-include",
     "",

@@ -16,7 +16,7 @@ static FIXTURES: Flag<String> = Flag::new(
     "",
     "Folder with interfaces.json and more, which stands in for the kernel: for tests.",
 )
-.hidden();
+.takes("DIR");
 
 const STATION: [&str; 2] = ["device", "mac_address"];
 

@@ -138,9 +138,11 @@ impl Comparison {
         let is_stale = |row: &&Known| match row.rule {
             Rule::Theirs => !theirs.contains(row.family) || ours.contains(row.family),
             Rule::Ours => theirs.contains(row.family),
-            Rule::Within(_) | Rule::Moves(_) | Rule::Zero => {
+            Rule::Within(_) | Rule::Moves(_) => {
                 !theirs.contains(row.family) || !ours.contains(row.family)
             }
+            // Where nothing was counted for any container, the peer alone has it.
+            Rule::Zero => !theirs.contains(row.family),
         };
         let stale = known.iter().filter(is_stale);
         stale.map(|row| format!("{} {:?}: {}", row.family, row.rule, row.reason)).collect()

@@ -91,6 +91,8 @@ macro_rules! shared {
             moves("container_file_descriptors", 6.0),
             moves("container_processes", 2.0),
             moves("container_threads", 2.0),
+            zero("container_fs_reads_total"),
+            zero("container_fs_writes_total"),
             $($more,)*
         ]
     };
@@ -98,8 +100,6 @@ macro_rules! shared {
 
 /// `cAdvisor` 0.38 on plain docker.
 pub(super) const CADVISOR: &[Known] = shared![
-    zero("container_fs_reads_total"),
-    zero("container_fs_writes_total"),
     theirs("container_memory_numa_pages", "off in the kubelet; no dashboard reads it"),
     theirs("machine_nvm_avg_power_budget_watts", MODULES),
     theirs("machine_nvm_capacity", MODULES),

@@ -59,7 +59,7 @@ mod tests {
         let ours = Figures { cpu: 0.009, peak: 8.1e6, ..Figures::default() };
         let text = table(ours, peer);
         let line = |start: &str| text.lines().find(|line| line.trim_start().starts_with(start));
-        assert!(line("CPU").is_some_and(|line| line.ends_with("1/16.7           1/15")), "{text}");
+        assert!(line("CPU").is_some_and(|line| line.ends_with("1/16.7          1/15")), "{text}");
         assert!(line("RSS peak").is_some_and(|line| line.ends_with("8 MB  MISSED")), "{text}");
     }
 }
