@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::catalog::{Catalog, Published};
 use crate::consul::apply::{apply, denied, make_node};
-use crate::consul::client::Consul;
+use crate::consul::client::{Consul, ConsulError};
 use crate::consul::mirror::{Change, Mirror, Plan};
 use crate::group::{Assignment, Grouping};
 use crate::options::{Options, OptionsError};
@@ -119,7 +119,8 @@ async fn write_plan(
     mirror: &mut Mirror,
 ) -> anyhow::Result<()> {
     if !mirror.node {
-        make_node(consul, &identity.owner, 0).await?;
+        let made = make_node(consul, &identity.owner, 0).await?;
+        ensure!(made, ConsulError::Blind { node: consul.node.clone() });
     }
     let report = Box::pin(apply(consul, identity, plan, mirror)).await;
     if let Some(error) = report.failed {

@@ -46,7 +46,11 @@ impl Consul {
             "ports": {"http": ports[0], "server": ports[1], "serf_lan": ports[2], "serf_wan": -1, "dns": -1, "grpc": -1},
         });
         for (name, value) in more.as_object().into_iter().flatten() {
-            config[name] = value.clone();
+            match (config[name].as_object_mut(), value.as_object()) {
+                // Further ports stand beside those that are told to the test.
+                (Some(known), Some(more)) => known.extend(more.clone()),
+                _ => config[name] = value.clone(),
+            }
         }
         std::fs::write(folder.path().join("consul.json"), config.to_string())?;
         let server = started(program, folder.path())?;

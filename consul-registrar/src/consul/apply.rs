@@ -31,9 +31,9 @@ pub struct Report {
 /// What was written, to be noted in the mirror.
 type Written = Vec<(Box<str>, Option<Seen>)>;
 
-/// Makes our node, or with its index puts our mark on it again. That it is there already although no list showed it means
-/// that the token cannot read it.
-pub async fn make_node(consul: &Consul, owner: &str, index: u64) -> Result<(), ConsulError> {
+/// Makes our node, or with its index puts our mark on it again. `false` where it is there already or another one by now: a
+/// replica was quicker, or the token cannot read it.
+pub async fn make_node(consul: &Consul, owner: &str, index: u64) -> Result<bool, ConsulError> {
     let node = WrittenNode {
         node: &consul.node,
         partition: consul.place().partition,
@@ -43,15 +43,13 @@ pub async fn make_node(consul: &Consul, owner: &str, index: u64) -> Result<(), C
     };
     let operation = Operation::Node(NodeOperation { verb: "cas", node });
     match consul.transact(&[operation]).await? {
-        Transaction::Done(_) => Ok(()),
+        Transaction::Done(_) => Ok(true),
         Transaction::Refused(errors) if errors.iter().any(is_denial) => Err(ConsulError::Status {
             address: consul.address(),
             status: http::StatusCode::FORBIDDEN,
             text: format!("the token may not write node {}", consul.node),
         }),
-        Transaction::Refused(_) | Transaction::TooLarge => {
-            Err(ConsulError::Blind { node: consul.node.clone() })
-        }
+        Transaction::Refused(_) | Transaction::TooLarge => Ok(false),
     }
 }
 

@@ -171,14 +171,14 @@ impl Follower {
         let plan = Plan::new(&self.identity, &published, mirror, left_out);
         let mut report = Report::default();
         if let Some(index) = mirror.unmarked {
-            make_node(&self.consul, &self.identity.owner, index).await?;
+            report.stale = !make_node(&self.consul, &self.identity.owner, index).await?;
             mirror.unmarked = None;
         }
-        if !plan.is_empty() {
-            if !mirror.node {
-                make_node(&self.consul, &self.identity.owner, 0).await?;
-                mirror.node = true;
-            }
+        if !plan.is_empty() && !mirror.node {
+            report.stale = !make_node(&self.consul, &self.identity.owner, 0).await?;
+            mirror.node = true;
+        }
+        if !plan.is_empty() && !report.stale {
             report = Box::pin(apply(&self.consul, &self.identity, &plan, mirror)).await;
             self.count(&report);
         }

@@ -17,11 +17,11 @@ const CLUSTER: &str = "bj-1";
 const MANAGEMENT: &str = "9e6b6f0a-1111-2222-3333-444444444444";
 const ALL: &str =
     "node_prefix \"\" { policy = \"write\" } service_prefix \"\" { policy = \"write\" }";
-const SOME: &str =
+pub(crate) const SOME: &str =
     "node_prefix \"\" { policy = \"write\" } service \"node-exporter\" { policy = \"write\" }";
 
 /// A server where nobody may do anything without a token.
-fn guarded(program: &Path) -> Consul {
+pub(crate) fn guarded(program: &Path) -> Consul {
     let acl = json!({"enabled": true, "default_policy": "deny", "tokens": {"master": MANAGEMENT}});
     let consul = Consul::with(program, &json!({ "acl": acl })).unwrap();
     wait_until("ACLs of Consul", CONVERGED, || consul.get("/v1/acl/policies")).unwrap();
@@ -29,7 +29,7 @@ fn guarded(program: &Path) -> Consul {
 }
 
 /// A new token with these rights: its accessor and itself.
-fn token(consul: &Consul, name: &str, rules: &str) -> (String, String) {
+pub(crate) fn token(consul: &Consul, name: &str, rules: &str) -> (String, String) {
     consul.put("/v1/acl/policy", &json!({"Name": name, "Rules": rules})).unwrap();
     let made = consul.put("/v1/acl/token", &json!({"Policies": [{"Name": name}]})).unwrap();
     let text = |key: &str| made[key].as_str().unwrap().to_owned();
@@ -76,7 +76,7 @@ fn is_unsettled(agent: &Agent) {
     .unwrap();
 }
 
-fn secret(folder: &Path, token: &str) -> (PathBuf, String) {
+pub(crate) fn secret(folder: &Path, token: &str) -> (PathBuf, String) {
     let path = folder.join("token");
     std::fs::write(&path, token).unwrap();
     let flag = format!("--token-file={}", path.display());
@@ -198,6 +198,29 @@ fn refusals_and_broken_connections_are_waited_out() {
     }
     let most = wall.most();
     assert!(most <= 4, "{most} connections at the same time");
+}
+
+#[test]
+fn half_a_plan_is_finished_by_whoever_comes_next() {
+    let Some(program) = servers::need("half a plan", "consul") else { return };
+    let (consul, folder) = (Consul::start(&program).unwrap(), tempfile::tempdir().unwrap());
+    let wall = Wall::before(consul.address);
+    let file = targets(folder.path(), 0..2000);
+    // Some transactions of the 32 go through on each connection, the next one breaks in its middle.
+    wall.turn(Manner::Halts(60_000));
+    let agent = registrar(&format!("http://{}", wall.address), &[&file], &[]);
+    wait_until("half a plan", CONVERGED, || {
+        let count = consul.instances("node-exporter", CLUSTER)?.len();
+        ensure!(count > 0, "{count} rows");
+        Ok::<_, anyhow::Error>(())
+    })
+    .unwrap();
+    drop(agent);
+    let half = consul.instances("node-exporter", CLUSTER).unwrap().len();
+    assert!(half < 2000 && half.is_multiple_of(64), "{half} rows");
+    targets(folder.path(), 5..2005);
+    let _next = registrar(&consul.url(), &[&file], &[]);
+    has(&consul, 5..2005);
 }
 
 #[test]

@@ -26,8 +26,18 @@ fn only_own_rows_are_touched_and_foreign_edits_are_repaired() {
         Ok(())
     })
     .unwrap();
+    // Whoever registers without care takes our mark from the node.
+    let careless = json!({"Node": NODE, "Address": "127.0.0.1", "NodeMeta": {}});
+    consul.put("/v1/catalog/register", &careless);
     targets(folder.path(), 0..125);
     consul.has(0..125).unwrap();
+    e2e::wait_until("our mark on the node", CONVERGED, || {
+        let list = e2e::http::get(consul.address, &format!("/v1/catalog/node-services/{NODE}"))?;
+        let list: serde_json::Value = serde_json::from_str(&list.text()?)?;
+        anyhow::ensure!(list["Node"]["Meta"]["owner"] == "bj-1", "{}", list["Node"]);
+        Ok(())
+    })
+    .unwrap();
     assert!(consul.rows().unwrap().0.contains_key("theirs"));
 }
 
@@ -76,7 +86,7 @@ fn a_consul_that_hangs_is_waited_for() {
     consul.has(0..50).unwrap();
     consul.server.signal(Signal::STOP).unwrap();
     targets(folder.path(), 0..55);
-    std::thread::sleep(Duration::from_secs(15));
+    std::thread::sleep(Duration::from_mins(1));
     consul.server.signal(Signal::CONT).unwrap();
     consul.has(0..55).unwrap();
 }

@@ -8,6 +8,7 @@
 )]
 
 mod away;
+mod commands;
 mod consul;
 mod discovered;
 mod faults;
@@ -15,3 +16,4 @@ mod invariants;
 mod page;
 mod scene;
 mod wall;
+mod ways;

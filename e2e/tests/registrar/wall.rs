@@ -14,6 +14,8 @@ pub(crate) enum Manner {
     Breaks,
     /// Nothing is answered.
     Hangs,
+    /// Each connection breaks once it has carried so many bytes to the server.
+    Halts(u64),
 }
 
 #[derive(Debug)]
@@ -92,6 +94,14 @@ fn treat(mut stream: &TcpStream, server: SocketAddr, manner: Manner) -> std::io:
             there.shutdown(Shutdown::Both)?;
             answers.join().unwrap();
             sent.map(drop)
+        }
+        Manner::Halts(bytes) => {
+            let mut there = TcpStream::connect(server)?;
+            let (mut back, mut to) = (there.try_clone()?, stream.try_clone()?);
+            // It ends with the connection.
+            std::thread::spawn(move || copy(&mut back, &mut to));
+            copy(&mut stream.take(bytes), &mut there)?;
+            there.shutdown(Shutdown::Both)
         }
         Manner::TooMany => loop {
             if stream.read(&mut piece)? == 0 {
