@@ -89,13 +89,15 @@ impl Answer {
 }
 
 /// Cuts `text` into blocks without copying it.
-pub fn cut(mut text: Bytes) -> Vec<Arc<Block>> {
-    let mut blocks = Vec::with_capacity(text.len().div_ceil(BLOCK_BYTES));
-    while !text.is_empty() {
-        let piece = text.split_to(text.len().min(BLOCK_BYTES));
-        blocks.push(Arc::new(Block::new(piece)));
-    }
-    blocks
+pub fn cut(text: Bytes) -> Vec<Arc<Block>> {
+    pieces(text).map(|piece| Arc::new(Block::new(piece))).collect()
+}
+
+/// The pieces of `text` that a connection takes one after another: it has the next when the one before is on its way.
+pub(crate) fn pieces(mut text: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || {
+        (!text.is_empty()).then(|| text.split_to(text.len().min(BLOCK_BYTES)))
+    })
 }
 
 #[cfg(test)]

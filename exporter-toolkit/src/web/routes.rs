@@ -14,7 +14,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use super::answer::{Answer, Block, Content};
+use super::answer::{Answer, Block, Content, pieces};
 use super::auth::{CHALLENGE, Verdict};
 use super::body::Body;
 use super::compress::{Gzip, WORTHWHILE_BYTES};
@@ -232,10 +232,10 @@ impl<S: Source> Front<S> {
                     (Body::pieces(members), true)
                 } else {
                     self.stats.encoding_errors.one();
-                    (Body::full(text), false)
+                    (Body::pieces(pieces(text)), false)
                 }
             }
-            Content::Whole(_, text) => (Body::full(text), false),
+            Content::Whole(_, text) => (Body::pieces(pieces(text)), false),
             Content::Blocks(blocks) => match self.packed(&blocks, gzip).await {
                 Some(members) => (Body::pieces(members), true),
                 None => (Body::pieces(blocks.iter().map(|block| block.text().clone())), false),
