@@ -186,7 +186,7 @@ fn the_shipped_rules_give_the_usual_list_on_a_real_cluster() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let list: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    let text = |entry: &Value, name: &str| entry["labels"][name].as_str().unwrap_or("").to_owned();
+    let label = |entry: &Value, name: &str| entry["labels"][name].as_str().unwrap_or("").to_owned();
     let found: BTreeSet<String> = list
         .iter()
         .filter(|entry| {
@@ -195,7 +195,7 @@ fn the_shipped_rules_give_the_usual_list_on_a_real_cluster() {
         })
         .map(|entry| {
             let [scheme, path, job] =
-                ["__scheme__", "__metrics_path__", "job"].map(|name| text(entry, name));
+                ["__scheme__", "__metrics_path__", "job"].map(|name| label(entry, name));
             format!("{job} {scheme}://{}{path}", entry["targets"][0].as_str().unwrap())
         })
         .collect();
@@ -227,10 +227,10 @@ fn the_shipped_rules_give_the_usual_list_on_a_real_cluster() {
     assert_eq!(found, wanted);
     let app = list.iter().find(|entry| entry["targets"][0] == "127.0.79.1:8080").unwrap();
     assert_eq!(
-        [text(app, "pod_name"), text(app, "namespace")],
+        [label(app, "pod_name"), label(app, "namespace")],
         ["web".to_owned(), space.name.clone()]
     );
-    assert_eq!(text(app, "label_app"), "web");
+    assert_eq!(label(app, "label_app"), "web");
 }
 
 /// Nodes that go with this guard.
