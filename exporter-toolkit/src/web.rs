@@ -3,14 +3,12 @@
 //! An agent is a [`Source`]; [`Server::bind`] opens its addresses and [`Server::serve`] answers on them until the process
 //! ends. It speaks HTTP/1.1 on the caller's tokio runtime, which may be single-threaded.
 
-mod again;
 mod answer;
 mod auth;
 mod body;
 mod compress;
 mod config;
 mod connection;
-mod deflate;
 mod landing;
 mod limits;
 mod listen;

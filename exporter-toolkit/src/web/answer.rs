@@ -51,7 +51,6 @@ pub struct Answer {
 
 #[derive(Debug)]
 pub(crate) enum Content {
-    Whole(Format, Bytes),
     Blocks(Vec<Arc<Block>>),
     Packed(Vec<Member>),
     Stream { body: Body, gzip: bool },
@@ -60,8 +59,7 @@ pub(crate) enum Content {
 impl Answer {
     /// An answer that is needed once: `text` is the whole exposition, with the end mark where the format has one.
     pub fn whole(format: Format, text: impl Into<Bytes>) -> Self {
-        let content = Content::Whole(format, text.into());
-        Self { content_type: format.content_type(), content }
+        Self::blocks(format, cut(text.into()))
     }
 
     /// An answer that is needed once, of families as they were written: those of one name are brought together.
@@ -89,15 +87,13 @@ impl Answer {
 }
 
 /// Cuts `text` into blocks without copying it.
-pub fn cut(text: Bytes) -> Vec<Arc<Block>> {
-    pieces(text).map(|piece| Arc::new(Block::new(piece))).collect()
-}
-
-/// The pieces of `text` that a connection takes one after another: it has the next when the one before is on its way.
-pub(crate) fn pieces(mut text: Bytes) -> impl Iterator<Item = Bytes> {
-    std::iter::from_fn(move || {
-        (!text.is_empty()).then(|| text.split_to(text.len().min(BLOCK_BYTES)))
-    })
+pub fn cut(mut text: Bytes) -> Vec<Arc<Block>> {
+    let mut blocks = Vec::with_capacity(text.len().div_ceil(BLOCK_BYTES));
+    while !text.is_empty() {
+        let piece = text.split_to(text.len().min(BLOCK_BYTES));
+        blocks.push(Arc::new(Block::new(piece)));
+    }
+    blocks
 }
 
 #[cfg(test)]

@@ -4,21 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::again::{Again, LONGEST_TEXT};
-use super::answer::{Block, cut};
+use super::answer::Block;
 use super::packed::Packer;
-use crate::Format;
 
 /// Answers below this many bytes are sent as they are: headers outweigh what gzip saves.
 pub(crate) const WORTHWHILE_BYTES: usize = 512;
 
-/// The compressors and the memory they write to, made at the first use and kept.
+/// The compressor and the memory it writes to, made at the first use and kept.
 #[derive(Default)]
-pub(crate) struct Gzip {
-    packer: Mutex<Option<Packer>>,
-    /// For whole answers, which are much like the last one of their format.
-    again: [Mutex<Again>; 2],
-}
+pub(crate) struct Gzip(Mutex<Option<Packer>>);
 
 impl Gzip {
     /// The members of `blocks` in their order, or `None` where one cannot be compressed.
@@ -37,19 +31,8 @@ impl Gzip {
         Some(members)
     }
 
-    /// A whole answer as one member or, where it is too long to be remembered, as several.
-    pub(crate) async fn whole(&self, format: Format, text: &Bytes) -> Option<Vec<Bytes>> {
-        if text.len() > LONGEST_TEXT {
-            return self.members(&cut(text.clone())).await;
-        }
-        let [plain, open_metrics] = &self.again;
-        let again = if format == Format::Text { plain } else { open_metrics };
-        let mut again = again.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(vec![again.gzip(text.clone())])
-    }
-
     fn member(&self, text: &[u8]) -> Option<Bytes> {
-        let mut packer = self.packer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut packer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let member = packer.get_or_insert_default().pack(text);
         member.ok().map(|member| member.gzip().clone())
     }
@@ -60,7 +43,7 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::web::answer::BLOCK_BYTES;
+    use crate::web::answer::{BLOCK_BYTES, cut};
 
     fn unpacked(members: &[Bytes]) -> Vec<u8> {
         let mut text = Vec::new();

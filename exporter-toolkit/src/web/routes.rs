@@ -14,7 +14,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use super::answer::{Answer, Block, Content, pieces};
+use super::answer::{Answer, Block, Content};
 use super::auth::{CHALLENGE, Verdict};
 use super::body::Body;
 use super::compress::{Gzip, WORTHWHILE_BYTES};
@@ -227,15 +227,6 @@ impl<S: Source> Front<S> {
                 (Body::pieces(members.iter().map(|member| member.gzip().clone())), true)
             }
             Content::Packed(members) => (Body::stream(Inflating::new(members)), false),
-            Content::Whole(format, text) if gzip && text.len() >= WORTHWHILE_BYTES => {
-                if let Some(members) = self.gzip.whole(format, &text).await {
-                    (Body::pieces(members), true)
-                } else {
-                    self.stats.encoding_errors.one();
-                    (Body::pieces(pieces(text)), false)
-                }
-            }
-            Content::Whole(_, text) => (Body::pieces(pieces(text)), false),
             Content::Blocks(blocks) => match self.packed(&blocks, gzip).await {
                 Some(members) => (Body::pieces(members), true),
                 None => (Body::pieces(blocks.iter().map(|block| block.text().clone())), false),
