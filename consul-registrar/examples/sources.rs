@@ -1,5 +1,5 @@
-//! What the sources find, without Consul: `follow MODE… [FLAGS]`, such as
-//! `follow kubernetes --rules rules.yaml --kubeconfig FILE`. Each change is told with the milliseconds since the start.
+//! What the sources find, without Consul: `sources MODE… [FLAGS]`, such as
+//! `sources kubernetes --rules rules.yaml --kubeconfig FILE`. Each change is told with the milliseconds since the start.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -25,9 +25,9 @@ fn main() -> anyhow::Result<()> {
     let modes: Vec<OsString> = args.iter().skip(1).take_while(is_mode).cloned().collect();
     let rest = args.iter().take(1).chain(args.iter().skip(1 + modes.len())).cloned();
     let (options, _) =
-        exporter_toolkit::options::parse::<Options>(Command::new("follow"), "REGISTRAR", rest)
+        exporter_toolkit::options::parse::<Options>(Command::new("sources"), "REGISTRAR", rest)
             .unwrap_or_else(|error| error.exit());
-    log::start(&options.log, "follow")?;
+    log::start(&options.log, "sources")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
