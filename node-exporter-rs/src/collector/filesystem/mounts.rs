@@ -37,7 +37,7 @@ impl Mount {
 /// How long the kernel's word that no mount has changed is taken for an answer. That a file system became read-only after an
 /// error stands in the file, and is no change of a mount. (statfs(2) tells it as well, but for the mount that we have of the
 /// host's root, which is itself read-only.)
-const TRUSTED: Duration = Duration::from_secs(60);
+const TRUSTED: Duration = Duration::from_mins(1);
 
 /// The file and what it held last.
 ///
