@@ -171,7 +171,7 @@ impl Server {
             around: Arc::new(around),
             keeper,
             places: Arc::new(Semaphore::new(self.options.max_connections.get() as usize)),
-            shares: self.options.reuse_port,
+            shares: self.listeners.iter().any(Listener::is_shared),
             stage,
         }
     }

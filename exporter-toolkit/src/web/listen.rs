@@ -68,6 +68,11 @@ impl Listener {
         }
     }
 
+    /// Whether another process may serve on our address.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Tcp(_, Hold::Shared { .. }))
+    }
+
     /// Where another process was serving on our address when we came.
     pub(crate) fn taken(&self) -> Option<SocketAddr> {
         match self {
