@@ -85,7 +85,7 @@ fn an_update_on_one_port_loses_no_scrape() {
             // Prometheus has seen it before the next one comes.
             let starts = format!("changes(process_start_time_seconds[1h]) == {number}");
             wait_until(&starts, PATIENCE, || {
-                let found = storage.series(&starts)?;
+                let found = storage.asked().series(&starts)?;
                 ensure!(found.len() == 1, "{found:?}");
                 Ok::<_, anyhow::Error>(())
             })

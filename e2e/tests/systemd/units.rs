@@ -77,7 +77,8 @@ const ASK: &str = "until [ -e /tmp/enough-PORT ]; do \
 #[test]
 fn a_restart_behind_its_socket_loses_no_scrape_of_any_agent() {
     let settings = SOCKETS.map(|(agent, _, variable)| {
-        let others = SETTINGS.iter().find(|(other, _)| *other == agent).map_or("", |(_, text)| text);
+        let others =
+            SETTINGS.iter().find(|(other, _)| *other == agent).map_or("", |(_, text)| text);
         (agent, format!("{others}{variable}_WEB_SYSTEMD_SOCKET=true\n"))
     });
     let settings = settings.each_ref().map(|(agent, text)| (*agent, text.as_str()));
@@ -85,8 +86,8 @@ fn a_restart_behind_its_socket_loses_no_scrape_of_any_agent() {
     for (agent, port, _) in SOCKETS {
         machine.said("systemctl", &["start", &format!("{agent}.socket")]).unwrap();
         started(&machine, agent);
+        let ask = ASK.replace("PORT", port);
         std::thread::scope(|scope| {
-            let ask = ASK.replace("PORT", port);
             let asked = scope.spawn(|| machine.said("bash", &["-c", &ask]));
             let restarted: Vec<_> =
                 (0..3).map(|_| machine.said("systemctl", &["restart", agent])).collect();

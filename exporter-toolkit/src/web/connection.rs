@@ -104,31 +104,35 @@ async fn accept_until<S: Source>(
     end: impl Future<Output = ()>,
 ) -> Option<Socket> {
     let mut end = pin!(end);
-    let mut failures = 0;
     loop {
-        let socket = match held.take() {
-            Some(socket) => socket,
-            None => tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok(socket) => {
-                        failures = 0;
-                        socket
-                    }
-                    Err(error) => {
-                        hub.around.stats.accept_errors.one();
-                        failures += 1;
-                        back_off(listener, &error, failures).await;
-                        continue;
-                    }
-                },
+        let socket = if let Some(socket) = held.take() {
+            socket
+        } else {
+            tokio::select! {
+                socket = next(hub, listener) => socket,
                 () = &mut end => return None,
-            },
+            }
         };
         tokio::select! {
             place = place(hub) => {
                 tokio::spawn(serve(Arc::clone(hub), socket, place.ok()?));
             }
             () = &mut end => return Some(socket),
+        }
+    }
+}
+
+/// The next connection, whatever fails before it comes.
+async fn next<S>(hub: &Hub<S>, listener: &Listener) -> Socket {
+    let mut failures = 0;
+    loop {
+        match listener.accept().await {
+            Ok(socket) => return socket,
+            Err(error) => {
+                hub.around.stats.accept_errors.one();
+                failures += 1;
+                back_off(listener, &error, failures).await;
+            }
         }
     }
 }

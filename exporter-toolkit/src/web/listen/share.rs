@@ -55,8 +55,9 @@ mod kernel {
 
     use libc::{sock_filter, sock_fprog, socklen_t};
 
-    /// `BPF_RET | BPF_K` of linux/bpf_common.h: return a constant.
+    /// `BPF_RET | BPF_K` of `linux/bpf_common.h`: return a constant.
     const RETURN: u16 = 0x06;
+    #[expect(clippy::cast_possible_truncation, reason = "it is 16")]
     const SIZE: socklen_t = size_of::<sock_fprog>() as socklen_t;
 
     pub(super) fn choose(socket: BorrowedFd<'_>, number: u32) -> io::Result<()> {
