@@ -104,7 +104,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
     };
     let telemetry = Telemetry::new(BUILD).with_http(metrics.stats());
     let own_source = Own { totals, shared, telemetry, merges, cgroups };
-    memory::give_back();
+    memory::give_back_now_and_later();
     let end = || {
         let shutdown = control.shutdown();
         async move { shutdown.requested().await }

@@ -71,7 +71,7 @@ pub async fn serve(options: Options, control: &Control) -> anyhow::Result<()> {
         let follower = Follower { consul, identity, published, view, counts, longest_pause };
         tokio::spawn(follower.run())
     });
-    memory::give_back();
+    memory::give_back_now_and_later();
     let shared = agent.view.clone();
     let shutdown = control.shutdown();
     server.serve(Arc::new(agent), async move { shutdown.requested().await }).await?;

@@ -273,10 +273,10 @@ mod tests {
 
     use super::*;
 
-    const PAGE: &str = "<!doctype html><title>t</title><link rel=icon href='data:,'>\
+    const PAGE: &str = "<!doctype html><title>t</title><meta name=viewport content='width=device-width'><link rel=icon href='data:,'>\
         <style>:root{color-scheme:light dark}p{color:red}@media(prefers-color-scheme:dark){p{color:blue}}</style>\
-        <p>one<p hidden>two<p>three<input><button onclick='document.title=document.querySelector(\"input\").value'>b</button>\
-        <div style='width:900px'></div>";
+        <p>one<p hidden>two<p>three</p><input><button onclick='document.title=document.querySelector(\"input\").value'>b</button>\
+        <div style='width:900px'>wide</div>";
 
     /// Answers each request with a page.
     fn serve(page: &'static str) -> SocketAddr {
@@ -336,7 +336,9 @@ mod tests {
             assert!(problems.iter().any(|problem| problem.contains(part)), "{part}: {problems:?}");
         }
         assert_eq!(browser.resources().unwrap(), ["http://elsewhere.example/a.png"]);
-        assert!(browser.open("http://127.0.0.1:1").is_err());
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let refused = browser.open(&format!("http://{free}")).unwrap_err().to_string();
+        assert!(refused.contains("ERR_CONNECTION_REFUSED"), "{refused}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! With another C library or another system both do nothing.
 
+use std::time::Duration;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::{
     fs::{self, File},
@@ -45,6 +46,17 @@ pub fn give_back() {
             lines.filter_map(|line| code(&line, &program)).for_each(glibc::forget);
         }
     }
+}
+
+/// As [`give_back`] now, and once more when servers have been found, names looked up and first answers given: what that took
+/// of the code runs seldom again. To be called in a runtime.
+pub fn give_back_now_and_later() {
+    const SETTLED: Duration = Duration::from_secs(30);
+    give_back();
+    tokio::spawn(async {
+        tokio::time::sleep(SETTLED).await;
+        give_back();
+    });
 }
 
 /// The addresses of a line of `/proc/PID/maps` (Documentation/filesystems/proc.rst, 1.1) that maps the program's code.

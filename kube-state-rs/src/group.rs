@@ -38,6 +38,8 @@ pub struct Part {
 struct Standing {
     status: Option<Status>,
     served: Option<Resource>,
+    /// Whether the server said once that there is nothing to list.
+    unavailable: bool,
 }
 
 impl Part {
@@ -60,18 +62,20 @@ impl Part {
     }
 
     pub(crate) fn set_status(&self, status: Status) {
-        self.standing().status = Some(status);
+        let mut standing = self.standing();
+        standing.unavailable |=
+            matches!(status, Status::NotServed { .. } | Status::Forbidden { .. });
+        standing.status = Some(status);
     }
 
     pub(crate) fn set_served(&self, resource: &Resource) {
         self.standing().served = Some(resource.clone());
     }
 
-    /// Whether what is answered is all that there is: a list was complete, or there is nothing that could be listed.
+    /// Whether what is answered was once all that there is: a list was complete, or there was nothing that could be listed. It
+    /// stays so: a server that fails for a while takes nothing from what is answered.
     pub fn is_ready(&self) -> bool {
-        let unavailable =
-            matches!(self.status(), Some(Status::NotServed { .. } | Status::Forbidden { .. }));
-        unavailable || self.store.size().synced
+        self.standing().unavailable || self.store.size().synced
     }
 }
 
@@ -153,9 +157,42 @@ pub struct PackError(String);
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use exporter_toolkit::web::Unpacker;
 
     use super::*;
+    use crate::rendered::Rendered;
+    use crate::resource::Renderer;
+
+    struct Nothing;
+
+    impl Renderer for Nothing {
+        fn families(&self) -> &[Header] {
+            &[]
+        }
+
+        fn render(&self, _: &[u8], _: &mut Rendered) -> Result<(), serde_json::Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_server_did_not_have_stays_answered_while_it_fails() {
+        let retry_in = Duration::from_secs(1);
+        let part = || Part::new(None, Arc::new(Store::new(Arc::new(Nothing))), Arc::default());
+        let failing = || Status::Failing { error: "403".to_owned(), retry_in };
+        let forbidden = Status::Forbidden { message: "no".to_owned(), retry_in };
+        for said in [Status::NotServed { retry_in }, forbidden] {
+            let part = part();
+            part.set_status(failing());
+            assert!(!part.is_ready(), "before the server has said anything");
+            part.set_status(said);
+            assert!(part.is_ready());
+            part.set_status(failing());
+            assert!(part.is_ready(), "once it fails");
+        }
+    }
 
     #[test]
     fn a_family_that_two_resources_share_has_one_header() {

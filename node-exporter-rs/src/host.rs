@@ -7,6 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::collector::CollectError;
 
 mod kept;
@@ -17,8 +19,8 @@ pub use kept::{KeptFile, KeptOpen, Text};
 const LIMIT: usize = 64 << 20;
 /// A sysfs attribute is one page at most.
 const ATTRIBUTE_LIMIT: usize = 4096;
-/// File descriptors that all collectors together may keep open.
-const KEPT_LIMIT: usize = 512;
+/// How many files stay open from one scrape to the next where nobody says otherwise.
+pub const KEPT_FILES: usize = 512;
 
 /// The host's file trees. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,8 +33,24 @@ struct Paths {
     root: PathBuf,
     udev: PathBuf,
     kept: AtomicUsize,
+    kept_limit: usize,
     #[cfg(target_os = "linux")]
     links: crate::netlink::Links,
+}
+
+impl Paths {
+    fn new(proc: PathBuf, sys: PathBuf, root: PathBuf, udev: PathBuf) -> Self {
+        Self {
+            proc,
+            sys,
+            root,
+            udev,
+            kept: AtomicUsize::new(0),
+            kept_limit: KEPT_FILES,
+            #[cfg(target_os = "linux")]
+            links: crate::netlink::Links::default(),
+        }
+    }
 }
 
 impl Default for Host {
@@ -48,15 +66,24 @@ impl Host {
         root: impl Into<PathBuf>,
         udev: impl Into<PathBuf>,
     ) -> Self {
-        Self(Arc::new(Paths {
-            proc: proc.into(),
-            sys: sys.into(),
-            root: root.into(),
-            udev: udev.into(),
-            kept: AtomicUsize::new(0),
-            #[cfg(target_os = "linux")]
-            links: crate::netlink::Links::default(),
-        }))
+        Self(Arc::new(Paths::new(proc.into(), sys.into(), root.into(), udev.into())))
+    }
+
+    /// The same file trees, of which at most so many files stay open, and no more than half of those that the process may open
+    /// at all (`RLIMIT_NOFILE`): clients and what is opened for a moment need the others.
+    #[must_use]
+    pub fn keeping_at_most(&self, files: usize) -> Self {
+        let half = getrlimit(Resource::Nofile).current.map_or(u64::MAX, |limit| limit / 2);
+        let kept_limit = files.min(usize::try_from(half).unwrap_or(usize::MAX));
+        let Paths { proc, sys, root, udev, .. } = &*self.0;
+        let mut paths = Paths::new(proc.clone(), sys.clone(), root.clone(), udev.clone());
+        paths.kept_limit = kept_limit;
+        Self(Arc::new(paths))
+    }
+
+    /// How many files may stay open.
+    pub fn kept_limit(&self) -> usize {
+        self.0.kept_limit
     }
 
     /// For tests: `proc`, `sys` and `udev` below one folder, which is also the root.
@@ -98,7 +125,7 @@ impl Host {
 
     /// Lets a file of procfs or sysfs stay open; any other file, or one too many, is given back.
     pub fn keep_open(&self, file: File) -> Result<KeptOpen, File> {
-        let room = |kept| (kept < KEPT_LIMIT).then_some(kept + 1);
+        let room = |kept| (kept < self.0.kept_limit).then_some(kept + 1);
         if is_kernel_file(&file)
             && self.0.kept.try_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
         {
@@ -180,4 +207,21 @@ pub fn is_kernel_folder(path: &Path) -> bool {
 /// `PROC_SUPER_MAGIC` and `SYSFS_MAGIC` of linux/magic.h.
 fn is_kernels(fs: &rustix::fs::StatFs) -> bool {
     matches!(fs.f_type, 0x9fa0 | 0x6265_6572)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_files_stay_open_than_asked_for_and_half_of_what_the_process_may_open() {
+        let host = Host::default().keeping_at_most(1);
+        let file = || File::open("/proc/self/stat").unwrap();
+        let first = host.keep_open(file()).unwrap();
+        assert!(host.keep_open(file()).is_err());
+        drop(first);
+        assert!(host.keep_open(file()).is_ok());
+        let all = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        assert_eq!(host.keeping_at_most(usize::MAX).kept_limit() as u64, all / 2);
+    }
 }

@@ -90,7 +90,7 @@ async fn serve(given: Given, scraper: Scraper, control: &shutdown::Control) -> a
         }
     });
     // The command line and the patterns are read: what that took is free.
-    memory::give_back();
+    memory::give_back_now_and_later();
     let stop = control.shutdown();
     server
         .serve(Arc::new(Agent::new(scraper, telemetry, &given.labels, &path)), async move {

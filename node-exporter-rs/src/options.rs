@@ -14,7 +14,7 @@ use exporter_toolkit::web::WebOptions;
 
 use crate::collector::{self, COLLECTORS, Setup, Spec};
 use crate::flags::{AnyFlag, Flags};
-use crate::host::Host;
+use crate::host::{Host, KEPT_FILES};
 
 /// Environment variables of flags start with this.
 pub const PREFIX: &str = "NODE_EXPORTER";
@@ -74,6 +74,10 @@ pub struct HostOptions {
     /// Where the host's udev data is mounted: /host/root/run/udev/data in a container.
     #[arg(long = "path.udev.data", value_name = "DIR", default_value = "/run/udev/data")]
     pub udev_data: PathBuf,
+    /// How many files of /proc and /sys may stay open from one scrape to the next, which makes reading them cheaper; never
+    /// more than half of what the process may open. A host with N network interfaces has use for some 6 N.
+    #[arg(long = "host.kept-files", value_name = "FILES", default_value_t = KEPT_FILES)]
+    pub kept_files: usize,
 }
 
 /// The command line, read.
@@ -97,6 +101,7 @@ impl Given {
     pub fn setup(&self) -> Setup {
         let paths = self.options.host.clone();
         let host = Host::new(paths.procfs, paths.sysfs, paths.rootfs, paths.udev_data);
+        let host = host.keeping_at_most(paths.kept_files);
         Setup { host, flags: self.flags.clone() }
     }
 }

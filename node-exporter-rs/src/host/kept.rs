@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::{Host, LIMIT};
 use crate::collector::CollectError;
 
@@ -75,6 +77,14 @@ impl KeptFile {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// For the files that tell changes by poll(2), which are the lists of mounts (proc(5)): false where nothing has changed
+    /// since this was asked last. True where the file is not open or cannot be asked.
+    pub fn has_changed(&self) -> bool {
+        let Some(file) = &self.file else { return true };
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&file.file, PollFlags::PRI)], Some(&at_once)) != Ok(0)
     }
 
     /// The file as it is now.

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::collector::CollectError;
 use crate::host::{Host, KeptFile};
@@ -33,12 +34,20 @@ impl Mount {
     }
 }
 
+/// How long the kernel's word that no mount has changed is taken for an answer. That a file system became read-only after an
+/// error stands in the file, and is no change of a mount. (statfs(2) tells it as well, but for the mount that we have of the
+/// host's root, which is itself read-only.)
+const TRUSTED: Duration = Duration::from_mins(1);
+
 /// The file and what it held last.
+///
+/// On a node with many containers the kernel takes longer to write it than all other files together, and it seldom changes.
 pub(super) struct MountInfo {
     of_init: KeptFile,
     of_self: KeptFile,
     root: PathBuf,
     last: Vec<u8>,
+    read_at: Option<Instant>,
     /// The first malformed line of `last`.
     malformed: Option<String>,
 }
@@ -50,16 +59,25 @@ impl MountInfo {
             of_self: host.keep_proc("self/mountinfo").with_long_records(),
             root: host.root_path().to_owned(),
             last: Vec::new(),
+            read_at: None,
             malformed: None,
         }
     }
 
-    /// Reads the file; true where it is not what it was. Process 1 may be hidden (`hidepid`); then our own mounts serve.
+    /// Reads the file where it may have changed; true where it is not what it was. Process 1 may be hidden (`hidepid`); then
+    /// our own mounts serve.
     pub(super) fn read(&mut self) -> Result<bool, CollectError> {
+        let trusted = self.read_at.is_some_and(|at| at.elapsed() < TRUSTED);
+        // The one that is not open says that it has changed.
+        if trusted && !(self.of_init.has_changed() && self.of_self.has_changed()) {
+            return Ok(false);
+        }
+        self.read_at = None;
         let now = match self.of_init.read() {
             Err(CollectError::Read { source, .. }) if is_hidden(&source) => self.of_self.read()?,
             other => other?,
         };
+        self.read_at = Some(Instant::now());
         if now == self.last {
             return Ok(false);
         }
@@ -256,6 +274,28 @@ mod tests {
         ] {
             let line = format!("36 35 98:7 / /x {options} - ext4 /dev/x {super_options}");
             assert_eq!(mount(line.as_bytes(), "/").read_only, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_asked_for_the_list_only_after_a_change() {
+        let mut info = MountInfo::new(&Host::default());
+        assert!(info.read().unwrap());
+        info.last.clear();
+        assert!(!info.read().unwrap(), "read again though nothing has changed");
+        info.read_at = Instant::now().checked_sub(TRUSTED);
+        assert!(info.read().unwrap(), "not read again after a long time");
+    }
+
+    #[test]
+    fn a_list_that_is_no_kernel_file_is_always_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("proc/1")).unwrap();
+        let mut info = MountInfo::new(&Host::below(folder.path()));
+        for (point, changed) in [("a", true), ("b", true), ("b", false)] {
+            let line = format!("36 35 98:0 / /{point} rw - ext4 /dev/x rw\n");
+            std::fs::write(folder.path().join("proc/1/mountinfo"), line).unwrap();
+            assert_eq!(info.read().unwrap(), changed);
         }
     }
 

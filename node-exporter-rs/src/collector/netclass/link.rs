@@ -136,7 +136,8 @@ impl Seen {
     }
 }
 
-fn place(kind: u16) -> Option<usize> {
+/// Where the number of an attribute stands among those of an interface.
+pub(super) fn place(kind: u16) -> Option<usize> {
     Some(match kind {
         attribute::CARRIER => CARRIER,
         attribute::CARRIER_CHANGES => CARRIER_CHANGES,

@@ -8,11 +8,11 @@ use exporter_toolkit::{Exposition, Kind};
 
 use super::files::{FIXED, Files, Reader};
 use super::interface::{
-    ADDR_ASSIGN_TYPE, CARRIER, CARRIER_CHANGES, CARRIER_DOWN_COUNT, CARRIER_UP_COUNT, DEV_ID,
-    DORMANT, DUPLEX, FLAGS, IFINDEX, IFLINK, Interface, LINK_MODE, MTU, NAME_ASSIGN_TYPE,
-    NETDEV_GROUP, SPEED, TX_QUEUE_LEN, TYPE, bytes_per_second, text,
+    ADDR_ASSIGN_TYPE, CARRIER_CHANGES, DEV_ID, DORMANT, DUPLEX, FLAGS, IFINDEX, IFLINK, Interface,
+    LINK_MODE, NAME_ASSIGN_TYPE, SPEED, TYPE, bytes_per_second, text,
 };
-use super::sysfs::KEPT;
+use super::link;
+use super::sysfs::share;
 use crate::host::Host;
 use crate::netlink::{
     Attributes, Client, DeviceName, LINK_STATS64_LEN, Link, LinkMode, LinkModes, LinkStats,
@@ -108,7 +108,7 @@ impl Rtnl {
         })?;
         devices.retain(|device| device.listed);
         let kept: usize = devices.iter().map(|device| device.files.kept()).sum();
-        reader.room = KEPT.saturating_sub(kept);
+        reader.room = share(&reader.host).saturating_sub(kept);
         let modes = read_modes(modes);
         for device in devices {
             device.read_files(reader, modes);
@@ -257,18 +257,7 @@ fn numbers(link: &Link<'_>) -> [Option<i64>; super::interface::NUMBERS] {
     numbers[IFLINK] = numbers[IFINDEX];
     numbers[TYPE] = Some(link.hardware.into());
     for (kind, value) in link.attributes() {
-        let place = match kind {
-            attribute::CARRIER => CARRIER,
-            attribute::CARRIER_CHANGES => CARRIER_CHANGES,
-            attribute::CARRIER_UP_COUNT => CARRIER_UP_COUNT,
-            attribute::CARRIER_DOWN_COUNT => CARRIER_DOWN_COUNT,
-            attribute::GROUP => NETDEV_GROUP,
-            attribute::LINK => IFLINK,
-            attribute::LINKMODE => LINK_MODE,
-            attribute::MTU => MTU,
-            attribute::TXQLEN => TX_QUEUE_LEN,
-            _ => continue,
-        };
+        let Some(place) = link::place(kind) else { continue };
         let number = number(value).filter(|&number| place != IFLINK || number > 0);
         numbers[place] = number.or(numbers[place]);
     }

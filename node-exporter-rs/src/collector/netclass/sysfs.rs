@@ -16,8 +16,10 @@ use crate::collector::CollectError;
 use crate::host::{self, Host};
 use crate::netlink::{DeviceName, Link, Step};
 
-/// How many files may stay open, of those that all collectors together may: thirteen interfaces'.
-pub(super) const KEPT: usize = 256;
+/// How many files may stay open: half of those that all collectors together may.
+pub(super) fn share(host: &Host) -> usize {
+    host.kept_limit() / 2
+}
 
 pub(super) struct Sysfs {
     filter: Filter,
@@ -69,7 +71,8 @@ impl Sysfs {
         self.list()?;
         let kept: usize = self.devices.iter().map(|device| device.files.kept()).sum();
         // Other files are not kept open, and need not be looked at one by one to find that out.
-        self.reader.room = if self.live { KEPT.saturating_sub(kept) } else { 0 };
+        self.reader.room =
+            if self.live { share(&self.reader.host).saturating_sub(kept) } else { 0 };
         let linked = self.links && self.read_links();
         for device in &mut self.devices {
             let told = device.seen.as_ref().filter(|_| linked).map(|seen| seen.state());
