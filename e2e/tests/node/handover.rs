@@ -72,6 +72,7 @@ fn an_update_on_one_port_loses_no_scrape() {
     let (folder, address) = (tempfile::tempdir().unwrap(), local(free_port().unwrap()));
     let mut older = started(address, folder.path(), 0);
     let storage = Storage::start(Kind::Prometheus, &program, &config(address)).unwrap();
+    storage.expect("count(process_start_time_seconds)", |count| count == 1.0).unwrap();
     let (ends, scrapes) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         let ending = Ending(&ends);
