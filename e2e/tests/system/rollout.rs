@@ -10,7 +10,7 @@ use e2e::http::Request;
 use e2e::storage::value;
 
 use crate::found::{both, every_target_is_up};
-use crate::stage::{SPACE, Stage};
+use crate::stage::{PATIENCE, SPACE, Stage};
 
 /// Kind, name, port and path of what is scraped, job.
 const UPDATES: [(&str, &str, u16, &str, &str); 4] = [
@@ -33,7 +33,7 @@ impl Watcher {
         let thread = spawn(move || {
             let (mut scrapes, mut longest, mut whole) = (0, Duration::ZERO, Instant::now());
             while !ended.load(Ordering::Relaxed) {
-                let request = Request::new(address, path).timeout(Duration::from_secs(2));
+                let request = Request::new(address, path).timeout(PATIENCE);
                 let answered = request.send().is_ok_and(|answer| answer.status == 200);
                 if answered {
                     whole = Instant::now();
