@@ -198,14 +198,7 @@ impl Source for Own {
 
     /// While a source of identity has not told all it knows, series would go without labels that they get later.
     fn ready(&self) -> Result<(), String> {
-        match self.shared.sources().into_iter().find(|source| !source.complete) {
-            None => Ok(()),
-            Some(source) => {
-                let problem =
-                    source.problem.unwrap_or_else(|| "it has not answered yet".to_owned());
-                Err(format!("identity source {}: {problem}", source.name))
-            }
-        }
+        self.shared.ready()
     }
 
     fn landing(&self, page: &mut Landing) {

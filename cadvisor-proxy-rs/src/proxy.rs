@@ -278,6 +278,10 @@ impl Source for Proxy {
         }
     }
 
+    fn ready(&self) -> Result<(), String> {
+        self.shared.ready()
+    }
+
     fn landing(&self, page: &mut Landing) {
         page.name("cadvisor-proxy-rs")
             .description("Container metrics, filtered, repaired and labelled as they stream by.")

@@ -13,6 +13,7 @@ mod landing;
 mod limits;
 mod listen;
 mod negotiate;
+mod neighbour;
 mod options;
 mod packed;
 mod routes;
@@ -60,6 +61,11 @@ pub enum ServeError {
         "--web.systemd-socket is given, but systemd passed no socket: start the agent by its .socket unit"
     )]
     NoSystemdSocket,
+    #[error(
+        "{agent} serves on {address}, and --web.reuse-port is for processes of one agent: choose another port with \
+         --web.listen-address"
+    )]
+    Another { address: String, agent: String },
 }
 
 /// An agent's server with its sockets open.
@@ -118,7 +124,8 @@ impl Server {
         self.listeners.iter().filter_map(Listener::tcp_address).collect()
     }
 
-    /// Answers requests until `shutdown` is ready, then finishes the open ones within [`Limits::drain`].
+    /// Answers requests until `shutdown` is ready, then finishes the open ones and those that wait to be accepted within
+    /// [`Limits::drain`].
     pub async fn serve<S: Source>(
         self,
         source: Arc<S>,
@@ -128,6 +135,7 @@ impl Server {
         let places = self.options.max_connections.get();
         let hub = Arc::new(self.hub(&source, watching));
         let tls = self.keeper.current().tls.is_some();
+        neighbour::check(&self.listeners, &*source, tls).await?;
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             tracing::info!(address = %listener, tls, "Listening on");
@@ -163,6 +171,7 @@ impl Server {
             around: Arc::new(around),
             keeper,
             places: Arc::new(Semaphore::new(self.options.max_connections.get() as usize)),
+            shares: self.listeners.iter().any(Listener::is_shared),
             stage,
         }
     }

@@ -90,6 +90,18 @@ impl Shared {
         self.statuses().clone()
     }
 
+    /// Whether each source knows whom it is to know; the error is the reason.
+    pub fn ready(&self) -> Result<(), String> {
+        match self.sources().into_iter().find(|source| !source.complete) {
+            None => Ok(()),
+            Some(source) => {
+                let problem =
+                    source.problem.unwrap_or_else(|| "it has not answered yet".to_owned());
+                Err(format!("identity source {}: {problem}", source.name))
+            }
+        }
+    }
+
     fn statuses(&self) -> MutexGuard<'_, Vec<SourceStatus>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }

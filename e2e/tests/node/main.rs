@@ -8,6 +8,7 @@
 #![expect(clippy::float_cmp, reason = "samples are compared to the bit")]
 
 mod compare;
+mod handover;
 mod hostile;
 mod lifecycle;
 mod mount;

@@ -222,10 +222,10 @@ fn outside_overlay(
     images: &Images,
 ) -> String {
     let certificate = cluster.kubeconfig.with_file_name("pki").join("kubelet-serving.crt");
-    let docker = if docker { ", ../../components/docker-socket" } else { "" };
+    let docker = if docker { "../../components/docker-socket" } else { "" };
     format!(
         "resources: [../{of}]
-components: [../../components/one-node{docker}]
+components: [{docker}]
 configMapGenerator:
 - name: registrar-settings
   namespace: monitoring

@@ -18,6 +18,14 @@ const SETTINGS: [(&str, &str); 3] = [
     ),
 ];
 
+/// The agents with the ports of their sockets and the prefix of their variables.
+const SOCKETS: [(&str, &str, &str); 4] = [
+    ("node-exporter-rs", "9100", "NODE_EXPORTER"),
+    ("kube-state-rs", "10241", "KUBE_STATE"),
+    ("cadvisor-proxy-rs", "4194", "CADVISOR_PROXY"),
+    ("consul-registrar", "10243", "REGISTRAR"),
+];
+
 fn started(machine: &Machine, agent: &str) {
     if let Err(error) = machine.said("systemctl", &["start", agent]) {
         let status = machine.run("systemctl", &["status", "--no-pager", agent]).unwrap();
@@ -57,6 +65,37 @@ fn the_first_scrape_of_its_socket_starts_node_exporter_rs() {
     let check = ["healthcheck", "--healthcheck.timeout=3m"];
     machine.said("/usr/local/bin/node-exporter-rs", &check).unwrap();
     assert_eq!(machine.property("node-exporter-rs", "ActiveState").unwrap(), "active");
+}
+
+/// Asks until it is told to end, on a connection each time, and says how often; without an answer it fails.
+const ASK: &str = "until [ -e /tmp/enough-PORT ]; do \
+                   exec 3<>/dev/tcp/127.0.0.1/PORT || exit 1; \
+                   printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; read -r line <&3; \
+                   [[ $line = *\" 200 \"* ]] || { echo \"after $((n)): $line\"; exit 1; }; \
+                   exec 3>&-; n=$((n + 1)); done; echo $n";
+
+#[test]
+fn a_restart_behind_its_socket_loses_no_scrape_of_any_agent() {
+    let settings = SOCKETS.map(|(agent, _, variable)| {
+        let others =
+            SETTINGS.iter().find(|(other, _)| *other == agent).map_or("", |(_, text)| text);
+        (agent, format!("{others}{variable}_WEB_SYSTEMD_SOCKET=true\n"))
+    });
+    let settings = settings.each_ref().map(|(agent, text)| (*agent, text.as_str()));
+    let Some(machine) = machine("restarts behind sockets of systemd", &settings) else { return };
+    for (agent, port, _) in SOCKETS {
+        machine.said("systemctl", &["start", &format!("{agent}.socket")]).unwrap();
+        started(&machine, agent);
+        let ask = ASK.replace("PORT", port);
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| machine.said("bash", &["-c", &ask]));
+            let restarted: Vec<_> =
+                (0..3).map(|_| machine.said("systemctl", &["restart", agent])).collect();
+            machine.said("touch", &[&format!("/tmp/enough-{port}")]).unwrap();
+            let answers: usize = asked.join().unwrap().unwrap().parse().unwrap();
+            assert!(answers > 3 && restarted.iter().all(Result::is_ok), "{answers} {restarted:?}");
+        });
+    }
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -13,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::config::Keeper;
-use super::listen::Listener;
+use super::listen::{BACKLOG, Listener};
 use super::routes::Front;
 use super::socket::Socket;
 use super::source::Source;
@@ -45,32 +48,90 @@ pub(crate) struct Hub<S> {
     pub(crate) around: Arc<Surroundings>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) places: Arc<Semaphore>,
+    /// Whether another process may serve on our addresses.
+    pub(crate) shares: bool,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 
-/// Accepts until the process ends.
-pub(crate) async fn accept<S: Source>(hub: Arc<Hub<S>>, listener: Listener) {
-    let mut stage = hub.stage.clone();
+impl<S> Hub<S> {
+    /// Resolves when a connection without a request is to be closed: between two requests nobody can be told.
+    ///
+    /// Beside a newer process everybody has the time to ask once more and to read that the answer was the last, and who has
+    /// not asked yet has all the time that the drain has. Else only who has just come has a moment.
+    async fn leaving(&self, life: &Life) {
+        let farewell = self.around.limits.farewell;
+        reached(&mut self.stage.clone(), Stage::Draining).await;
+        if self.shares {
+            tokio::time::sleep(farewell).await;
+        }
+        match life.fresh_since() {
+            Some(_) if self.shares => std::future::pending().await,
+            Some(since) => tokio::time::sleep_until(since + farewell).await,
+            None => {}
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.stage.borrow() >= Stage::Draining
+    }
+}
+
+/// Accepts until the process ends, and then those who wait: to close the socket is to reset their connections.
+///
+/// Where a newer process serves on this address, new connections go there from the beginning of the end on. Those whose
+/// handshake is under way still come to this socket, which therefore stays open for a moment.
+pub(crate) async fn accept<S: Source>(hub: Arc<Hub<S>>, mut listener: Listener) {
+    let draining = async { reached(&mut hub.stage.clone(), Stage::Draining).await };
+    let mut held = accept_until(&hub, &listener, None, draining).await;
+    if listener.hand_over() {
+        let farewell = tokio::time::sleep(hub.around.limits.farewell);
+        held = accept_until(&hub, &listener, held, farewell).await;
+    }
+    let waiting = listener.into_waiting();
+    // As many as can have waited; who comes after them could come for ever.
+    for _ in 0..=BACKLOG {
+        let Some(socket) = held.take().or_else(|| waiting.next()) else { return };
+        let Ok(place) = place(&hub).await else { return };
+        tokio::spawn(serve(Arc::clone(&hub), socket, place));
+    }
+}
+
+/// Accepts until `end`, beginning with who is `held`; returns who was accepted and has found no place by then.
+async fn accept_until<S: Source>(
+    hub: &Arc<Hub<S>>,
+    listener: &Listener,
+    mut held: Option<Socket>,
+    end: impl Future<Output = ()>,
+) -> Option<Socket> {
+    let mut end = pin!(end);
+    loop {
+        let socket = if let Some(socket) = held.take() {
+            socket
+        } else {
+            tokio::select! {
+                socket = next(hub, listener) => socket,
+                () = &mut end => return None,
+            }
+        };
+        tokio::select! {
+            place = place(hub) => {
+                tokio::spawn(serve(Arc::clone(hub), socket, place.ok()?));
+            }
+            () = &mut end => return Some(socket),
+        }
+    }
+}
+
+/// The next connection, whatever fails before it comes.
+async fn next<S>(hub: &Hub<S>, listener: &Listener) -> Socket {
     let mut failures = 0;
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stage.changed() => return,
-        };
-        match accepted {
-            Ok(socket) => {
-                failures = 0;
-                let place = tokio::select! {
-                    place = place(&hub) => place,
-                    _ = stage.changed() => return,
-                };
-                let Ok(place) = place else { return };
-                tokio::spawn(serve(Arc::clone(&hub), socket, place));
-            }
+        match listener.accept().await {
+            Ok(socket) => return socket,
             Err(error) => {
                 hub.around.stats.accept_errors.one();
                 failures += 1;
-                back_off(&listener, &error, failures).await;
+                back_off(listener, &error, failures).await;
             }
         }
     }
@@ -181,16 +242,21 @@ async fn converse<S: Source>(hub: &Arc<Hub<S>>, socket: Socket) {
     let service = service_fn(|request| {
         let hub = Arc::clone(hub);
         let answering = life.answering();
-        async move { Ok::<_, Infallible>(hub.front.answer(request, answering).await) }
+        async move {
+            let mut response = hub.front.answer(request, answering).await;
+            if hub.is_draining() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut http = http1::Builder::new();
     // The stream keeps time itself, also between requests and while it writes.
     http.header_read_timeout(None).max_header_size(hub.around.limits.header_bytes);
     let mut connection = http.serve_connection(TokioIo::new(watched), service);
-    let mut stage = hub.stage.clone();
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,
-        () = reached(&mut stage, Stage::Draining) => {
+        () = hub.leaving(&life) => {
             Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }

@@ -182,6 +182,11 @@ impl Landing {
         &mut self.tables[last]
     }
 
+    /// As it stands in the page.
+    pub(crate) fn title(&self) -> String {
+        Escaped(&self.name).to_string()
+    }
+
     pub(crate) fn render(&self) -> String {
         let mut out = String::with_capacity(4096);
         // Writing to memory cannot fail.

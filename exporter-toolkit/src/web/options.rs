@@ -26,6 +26,12 @@ pub struct WebOptions {
     #[arg(long = "web.systemd-socket")]
     pub systemd_socket: bool,
 
+    /// Share TCP addresses with a second process of the same agent and user, for updates without a lost scrape: the
+    /// newer one starts, the older one goes on answering, and when it is told to end, connections go to the newer one.
+    /// Both need the flag. Sockets of systemd are kept over a restart without it.
+    #[arg(long = "web.reuse-port")]
+    pub reuse_port: bool,
+
     /// File that turns on TLS, client certificates, basic auth, response headers or a rate limit, in the format of
     /// Prometheus' exporter-toolkit. It and the certificates it names are read again when they change. An empty name is none.
     #[arg(long = "web.config.file", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
@@ -67,6 +73,9 @@ pub struct Limits {
     pub answer: Duration,
     /// For open answers when the process ends.
     pub drain: Duration,
+    /// How long a process that ends waits for the request of who has just come, and for all that is on its way to it while
+    /// a newer one serves on its address.
+    pub farewell: Duration,
     /// Least time between two looks at the configuration's files.
     pub recheck: Duration,
     /// Bytes of one request's line and headers; more is 431.
@@ -82,6 +91,8 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             answer: Duration::from_mins(3),
             drain: Duration::from_secs(5),
+            // Longer than a packet is on its way.
+            farewell: Duration::from_millis(500),
             recheck: Duration::from_secs(1),
             header_bytes: 64 * 1024,
         }
@@ -119,6 +130,7 @@ mod tests {
         assert!(
             web.listen_addresses.is_empty() && !web.systemd_socket && web.config_file.is_none()
         );
+        assert!(!web.reuse_port);
         assert_eq!((web.telemetry_path.as_str(), web.max_requests), ("/metrics", 40));
         assert_eq!(web.scrape_timeout, Duration::from_secs(10));
     }

@@ -3,6 +3,7 @@
 mod agent;
 mod client;
 mod endurance;
+mod handover;
 mod process;
 mod scraping;
 mod security;

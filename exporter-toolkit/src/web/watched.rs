@@ -54,6 +54,14 @@ impl Life {
         Answering(Arc::clone(self))
     }
 
+    /// Since when a first request is waited for.
+    pub(crate) fn fresh_since(&self) -> Option<Instant> {
+        match self.moment().phase {
+            Phase::Fresh { since } => Some(since),
+            _ => None,
+        }
+    }
+
     /// Whether the client may still be sending what nobody reads.
     pub(crate) fn has_unread(&self) -> bool {
         self.moment().unread

@@ -33,9 +33,9 @@ fn has_all(look: &Look, space: &str) -> Result<()> {
 }
 
 /// Every series of a pod carries the name and the address that kubectl shows.
-fn is_labelled(agent: &Agent, cluster: &Cluster, space: &str) {
+fn is_labelled(agent: &Agent, cluster: &Cluster, space: &str, path: &str) {
     let shown = truth::now(cluster, space).unwrap();
-    let scrape: Scrape = agent.scrape("/metrics").unwrap();
+    let scrape: Scrape = agent.scrape(path).unwrap();
     for key in scrape.series.keys().filter(|key| label(key, "namespace") == Some(space)) {
         let pod = subject::label(key, "pod").unwrap_or_default();
         let ip = shown.iter().find(|((name, _), _)| name == pod).map(|(_, ip)| ip.as_str());
@@ -43,6 +43,30 @@ fn is_labelled(agent: &Agent, cluster: &Cluster, space: &str) {
         assert_eq!(subject::label(key, "pod_name"), Some(pod), "{key}");
         assert_eq!(subject::label(key, "pod_ip"), ip, "{key}");
     }
+}
+
+/// With `--fill-from=cgroup` no series of the kubelet's is lost or there twice, and what it lacks is there with the pod's labels.
+fn is_completed(
+    cluster: &Cluster,
+    space: &str,
+    theirs: &dyn Fn() -> Result<String>,
+    about: &dyn Fn(&str) -> bool,
+) {
+    const LACKED: &str = "container_oom_events_total";
+    let fill = ["--fill-from=cgroup", "--identity=docker"].map(str::to_owned);
+    let flags = [subject::kubelet(cluster), fill.to_vec(), vec![truth::host_ip(cluster)]].concat();
+    let (agent, _own) = proxy(&flags);
+    let filled = || agent.text("/metrics/cadvisor");
+    wait_until("the completed answer", PATIENCE, || has_all(&Look::take(filled)?, space)).unwrap();
+    let (both, alone) = (Look::take(filled).unwrap(), Look::take(theirs).unwrap());
+    let lost = alone.series.keys().filter(|key| about(key) && !both.series.contains_key(*key));
+    assert_eq!(lost.collect::<Vec<_>>(), Vec::<&String>::new());
+    let lacked = |look: &Look| {
+        let keys = look.series.keys().filter(|key| about(key) && key.starts_with(LACKED));
+        keys.count()
+    };
+    assert_eq!((lacked(&alone), lacked(&both)), (0, CONTAINERS));
+    is_labelled(&agent, cluster, space, "/metrics/cadvisor");
 }
 
 #[test]
@@ -79,7 +103,8 @@ fn every_series_of_the_kubelet_about_pods_is_here_with_its_value_and_labels() {
     assert!(wrong.is_empty(), "{}", told(&wrong));
     let last = rounds.last().context("no round").unwrap();
     assert_eq!(last.stale(KUBELET, &about), Vec::<String>::new());
-    is_labelled(&agent, &cluster, space);
+    is_labelled(&agent, &cluster, space, "/metrics");
+    is_completed(&cluster, space, &theirs, &about);
     let of = |container| [("namespace", space), ("container", container)];
     let (_, look) = last.ours();
     assert_eq!(look.value("container_spec_cpu_quota", &of("burn")), Some(2_000.0));
