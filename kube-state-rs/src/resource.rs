@@ -46,6 +46,8 @@ mod validatingadmissionpolicybinding;
 mod validatingwebhookconfiguration;
 mod volumeattachment;
 
+use std::borrow::Cow;
+
 use crate::family::{About, AnyFamily, Given, Header};
 use crate::object::{Meta, Object};
 use crate::rendered::Rendered;
@@ -299,9 +301,10 @@ impl Renderer for BuiltIn {
     }
 
     fn render(&self, json: &[u8], out: &mut Rendered) -> Result<(), serde_json::Error> {
-        // To look at all of it at once costs less than at each string. What is no UTF-8 becomes a letter that says so, as in
-        // the peer, whose reader of JSON does the same.
-        let json = String::from_utf8_lossy(json);
+        // To look at all of it at once costs less than at each string, and `from_utf8` looks faster than `from_utf8_lossy`.
+        // What is no UTF-8 becomes a letter that says so, as in the peer, whose reader of JSON does the same.
+        let json =
+            std::str::from_utf8(json).map_or_else(|_| String::from_utf8_lossy(json), Cow::Borrowed);
         self.resource.render(&json, &self.wanted, &self.selection, out)
     }
 }
