@@ -18,10 +18,44 @@ pub(crate) fn files(agents: impl IntoIterator<Item = Agent>) -> Vec<(String, Vec
         shells.map(|(shell, path)| {
             let mut text = Vec::new();
             generate(shell, &mut command.clone(), &name, &mut text);
+            if shell == Shell::Fish {
+                text = for_fish(&command, &name, text);
+            }
             (path, text)
         })
     };
     agents.into_iter().flat_map(shells).collect()
+}
+
+/// The rules as they are generated, with other functions before them: fish's argparse, which the generated ones ask whether
+/// there is a word already, takes no flag with a dot in its name.
+fn for_fish(command: &clap::Command, name: &str, generated: Vec<u8>) -> Vec<u8> {
+    const RULE: &str = "\ncomplete ";
+    let generated = String::from_utf8_lossy(&generated);
+    let rules = generated.find(RULE).map_or("", |at| &generated[at..]);
+    let words: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let (prefix, words) = (format!("__fish_{}", name.replace('-', "_")), words.join(" "));
+    let functions = format!(
+        "function {prefix}_word
+    for word in (commandline -opc)[2..]
+        if contains -- $word {words}
+            echo $word
+            return
+        end
+    end
+    return 1
+end
+
+function {prefix}_needs_command
+    not {prefix}_word >/dev/null
+end
+
+function {prefix}_using_subcommand
+    contains -- ({prefix}_word) $argv
+end
+"
+    );
+    [functions.as_bytes(), rules.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -39,6 +73,31 @@ mod tests {
             }
             assert!(!text.contains("old-name"), "{path}");
         }
+    }
+
+    /// What it would offer, where it is installed.
+    #[test]
+    fn fish_offers_words_and_the_flags_of_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let files = files(crate::agents());
+        let (_, text) =
+            files.iter().find(|(path, _)| path == "fish/node-exporter-rs.fish").unwrap();
+        std::fs::write(&file, text).unwrap();
+        let offered = |line: &str| {
+            let script = format!("source {}; complete -C '{line}'", file.display());
+            let run = std::process::Command::new("fish").args(["-c", &script]).output().ok()?;
+            let text = String::from_utf8(run.stdout).unwrap();
+            Some(
+                text.lines().filter_map(|line| Some(line.split('\t').next()?.to_owned())).collect(),
+            )
+        };
+        let Some(words): Option<Vec<String>> = offered("node-exporter-rs ch") else { return };
+        assert_eq!(words, ["check"]);
+        let flags: Vec<String> = offered("node-exporter-rs --web.max-r").unwrap();
+        assert_eq!(flags, ["--web.max-requests"]);
+        let flags: Vec<String> = offered("node-exporter-rs --path.procfs=/x --path.sy").unwrap();
+        assert_eq!(flags, ["--path.sysfs"]);
     }
 
     /// A shell that is not installed says nothing.
