@@ -32,7 +32,7 @@ pub(crate) fn files(agents: impl IntoIterator<Item = Agent>) -> Vec<(String, Vec
 fn for_fish(command: &clap::Command, name: &str, generated: Vec<u8>) -> Vec<u8> {
     const RULE: &str = "\ncomplete ";
     let generated = String::from_utf8_lossy(&generated);
-    let rules = generated.find(RULE).map_or("", |at| &generated[at..]);
+    let rules = generated.split_once(RULE).map_or("", |(_, rules)| rules);
     let words: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     let (prefix, words) = (format!("__fish_{}", name.replace('-', "_")), words.join(" "));
     let functions = format!(
@@ -55,7 +55,7 @@ function {prefix}_using_subcommand
 end
 "
     );
-    [functions.as_bytes(), rules.as_bytes()].concat()
+    (functions + RULE + rules).into_bytes()
 }
 
 #[cfg(test)]
