@@ -217,7 +217,7 @@ fn churn(over: &AtomicBool, changes: &AtomicUsize) -> Result<()> {
     guests.into_iter().try_for_each(Guest::leave)
 }
 
-fn tool(name: &str, arguments: &[&str]) -> Result<()> {
+pub(crate) fn tool(name: &str, arguments: &[&str]) -> Result<()> {
     let output = Command::new(name).args(arguments).output().with_context(|| name.to_owned())?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{name} {}: {said}", arguments.join(" "));

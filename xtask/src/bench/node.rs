@@ -3,6 +3,7 @@
 //! Both serve the same host at the same time and are scraped in alternating blocks, so that whatever else the machine
 //! does meets both. Nothing is gated here: times on shared cores wobble, which is why every pair has its own ratio.
 
+mod interfaces;
 mod large;
 mod report;
 
@@ -23,13 +24,19 @@ pub(crate) struct Options {
     /// Rounds; each is a block of scrapes of ours and one of the peer
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Scrapes in a block [default: 300, with --large 10]
+    /// Scrapes in a block [default: 300, with --large or --interfaces 10]
     #[arg(long)]
     scrapes: Option<u32>,
     /// Measure on a synthetic host: 256 CPUs, 2,000 network devices, 600 disks, 1,000 mounts (needs python3 and the
     /// conformance data)
     #[arg(long)]
     large: bool,
+    /// Measure on this host with so many interfaces of its own kernel, in a network namespace (as root)
+    #[arg(long, value_name = "COUNT", conflicts_with = "large")]
+    interfaces: Option<u32>,
+    /// What the command calls itself with in that namespace
+    #[arg(long, hide = true, requires = "interfaces")]
+    inside: bool,
 }
 
 const GZIP: &str = "gzip";
@@ -63,9 +70,17 @@ struct Block {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (ours, peer) = (binary::node_exporter_rs(Profile::Release)?, binary::node_exporter()?);
-    let tree = options.large.then(large::make).transpose()?;
-    let scrapes = options.scrapes.unwrap_or(if options.large { 10 } else { 300 }).max(1);
+    let many = options.large || options.interfaces.is_some();
+    let scrapes = options.scrapes.unwrap_or(if many { 10 } else { 300 }).max(1);
     ensure!(options.rounds > 0, "--rounds is at least 1");
+    match options.interfaces {
+        Some(count) if !options.inside => {
+            return interfaces::enter(count, options.rounds, scrapes, &ours);
+        }
+        Some(count) => interfaces::make(count)?,
+        None => {}
+    }
+    let tree = options.large.then(large::make).transpose()?;
     let flags = flags(tree.as_ref());
     let peer_flags: Vec<String> =
         PEER_FLAGS.iter().map(|&flag| flag.to_owned()).chain(flags.clone()).collect();
