@@ -30,12 +30,14 @@ pub(super) struct Reader {
     pub(super) host: Host,
     /// How many files may be kept open yet.
     pub(super) room: usize,
+    /// The places whose files are worth it; all where there is none.
+    pub(super) worth: Option<&'static [usize]>,
     pub(super) buffer: Vec<u8>,
 }
 
 impl Reader {
     pub(super) fn new(host: Host) -> Self {
-        Self { host, room: 0, buffer: vec![0; PAGE] }
+        Self { host, room: 0, worth: None, buffer: vec![0; PAGE] }
     }
 }
 
@@ -141,6 +143,7 @@ impl Files {
         let count = file.read_at(&mut reader.buffer, 0).ok()?;
         if reader.room > 0
             && !FIXED.contains(&place)
+            && reader.worth.is_none_or(|places| places.contains(&place))
             && let Ok(kept) = reader.host.keep_open(file)
         {
             let all = self.kept.get_or_insert_with(|| Box::new([const { None }; COUNT]));
