@@ -29,6 +29,9 @@ fn has_all(look: &Look, space: &str) -> Result<()> {
     };
     let count = look.series.keys().filter(running).count();
     ensure!(count == CONTAINERS, "{count} of {CONTAINERS} containers");
+    // It has the least share of the processor that there is, and is done when it is one process.
+    let filling = look.value("container_processes", &[("namespace", space), ("container", "fill")]);
+    ensure!(filling == Some(1.0), "the container that fills its memory has not done so");
     Ok(())
 }
 
