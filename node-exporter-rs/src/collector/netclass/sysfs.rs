@@ -27,8 +27,9 @@ pub(super) struct Sysfs {
     invalid_speed: bool,
     reader: Reader,
     devices: Vec<Device>,
-    /// Whether rtnetlink may be asked, and the deadline of the scrape, by which its answer is shared.
-    links: bool,
+    /// Whether rtnetlink stood for files in the last scrape; `None` where it is not asked.
+    links: Option<bool>,
+    /// The deadline of the scrape, by which its answer is shared.
     round: Option<Instant>,
     /// Whether these are the kernel's files, not those of a tree that was copied.
     live: bool,
@@ -56,12 +57,12 @@ impl Sysfs {
         let live = host::is_kernel_folder(&host.sys("class/net"));
         let reader = Reader::new(host);
         let devices = Vec::new();
-        Self { filter, invalid_speed, reader, devices, links: false, round: None, live }
+        Self { filter, invalid_speed, reader, devices, links: None, round: None, live }
     }
 
     /// Lets rtnetlink stand for the files where it says the same.
     pub(super) fn ask_links(&mut self, wanted: bool) {
-        self.links = wanted && self.live;
+        self.links = (wanted && self.live).then_some(false);
     }
 
     pub(super) fn answer_by(&mut self, deadline: Instant) {
@@ -75,14 +76,18 @@ impl Sysfs {
         // Other files are not kept open, and need not be looked at one by one to find that out.
         self.reader.room =
             if self.live { share(&self.reader.host).saturating_sub(kept) } else { 0 };
-        let linked = self.links && self.read_links();
+        let linked = self.links.is_some() && self.read_links();
+        // An interface that comes or goes at this moment: rtnetlink will stand for the files again.
+        let passing = self.links == Some(true) && !linked;
+        self.links = self.links.map(|_| linked);
         for device in &mut self.devices {
             let told = device.seen.as_ref().filter(|_| linked).map(|seen| seen.state());
             if told.is_some() && device.agreed == told {
                 device.read_rest(&mut self.reader);
             } else {
-                // At the first time it is likely that rtnetlink will stand for most of them from now on.
-                self.reader.worth = (linked && !device.read).then_some(&FROM_FILES);
+                // So it likely will for most files of one that is read for the first time.
+                let seldom = passing || (linked && !device.read);
+                self.reader.worth = seldom.then_some(&FROM_FILES);
                 device.read(&mut self.reader);
                 self.reader.worth = None;
                 let agrees = |seen: &Seen| seen.agrees(&device.interface);
