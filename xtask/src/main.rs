@@ -13,6 +13,7 @@ mod demo;
 mod deny;
 mod dist;
 mod docs;
+mod namespace;
 mod screenshots;
 mod soak;
 mod table;

@@ -18,6 +18,7 @@ use e2e::http::Connection;
 
 use crate::bench::usage::memory;
 use crate::binary::{self, Profile};
+use crate::namespace::{self, tool};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -49,20 +50,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.inside {
         return soak(&program, Duration::from_secs(options.seconds));
     }
-    let inside = Command::new("unshare")
-        .args(["--net", "--mount", "--"])
-        .arg(std::env::current_exe()?)
-        .args(["soak", "--inside", "--seconds", &options.seconds.to_string(), "--binary"])
+    let seconds = options.seconds.to_string();
+    let inside = namespace::again(&["soak", "--inside", "--seconds", &seconds, "--binary"])?
         .arg(program)
         .status()
         .context("unshare (util-linux)")?;
-    ensure!(inside.success(), "the soak failed; it needs root, ip (iproute2), mount and unshare");
+    ensure!(inside.success(), "the soak failed; {}", namespace::NEEDS);
     Ok(())
 }
 
 fn soak(program: &Path, time: Duration) -> Result<()> {
-    tool("ip", &["link", "set", "lo", "up"])?;
-    tool("mount", &["-t", "sysfs", "soak", "/sys"])?;
+    namespace::settle()?;
     let agent = Agent::start(program, &["--log.level=warn"])?;
     let before = quiet(&agent)?;
     let (over, changes) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -215,11 +213,4 @@ fn churn(over: &AtomicBool, changes: &AtomicUsize) -> Result<()> {
         thread::sleep(Duration::from_millis(250));
     }
     guests.into_iter().try_for_each(Guest::leave)
-}
-
-pub(crate) fn tool(name: &str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(name).args(arguments).output().with_context(|| name.to_owned())?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name} {}: {said}", arguments.join(" "));
-    Ok(())
 }

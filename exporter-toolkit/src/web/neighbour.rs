@@ -25,12 +25,14 @@ pub(crate) async fn check<S: Source>(
     source: &S,
     tls: bool,
 ) -> Result<(), ServeError> {
-    let mut page = Landing::default();
-    source.landing(&mut page);
-    let own = page.title();
+    let own = || {
+        let mut page = Landing::default();
+        source.landing(&mut page);
+        page.title()
+    };
     for address in listeners.iter().filter_map(Listener::taken) {
         match title(address, tls).await {
-            Ok(Some(title)) if title == own => {
+            Ok(Some(title)) if title == own() => {
                 tracing::info!(%address, "Another process of this agent serves there until it ends");
             }
             Ok(Some(agent)) => {

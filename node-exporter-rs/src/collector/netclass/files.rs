@@ -39,6 +39,12 @@ impl Reader {
     pub(super) fn new(host: Host) -> Self {
         Self { host, room: 0, worth: None, buffer: vec![0; PAGE] }
     }
+
+    /// Makes room for half of the files that all collectors together may keep open, less those that are.
+    pub(super) fn make_room<'a>(&mut self, files: impl Iterator<Item = &'a Files>) {
+        let kept: usize = files.map(Files::kept).sum();
+        self.room = (self.host.kept_limit() / 2).saturating_sub(kept);
+    }
 }
 
 /// The files of one interface.
@@ -71,7 +77,7 @@ impl Files {
         }
     }
 
-    pub(super) fn kept(&self) -> usize {
+    fn kept(&self) -> usize {
         self.kept.iter().flat_map(|kept| kept.iter().flatten()).count()
     }
 

@@ -12,7 +12,6 @@ use super::interface::{
     LINK_MODE, NAME_ASSIGN_TYPE, SPEED, TYPE, bytes_per_second, text,
 };
 use super::link;
-use super::sysfs::share;
 use crate::host::Host;
 use crate::netlink::{
     Attributes, Client, DeviceName, LINK_STATS64_LEN, Link, LinkMode, LinkModes, LinkStats,
@@ -107,8 +106,7 @@ impl Rtnl {
             }
         })?;
         devices.retain(|device| device.listed);
-        let kept: usize = devices.iter().map(|device| device.files.kept()).sum();
-        reader.room = share(&reader.host).saturating_sub(kept);
+        reader.make_room(devices.iter().map(|device| &device.files));
         let modes = read_modes(modes);
         for device in devices {
             device.read_files(reader, modes);

@@ -16,11 +16,6 @@ use crate::collector::CollectError;
 use crate::host::{self, Host};
 use crate::netlink::{DeviceName, Link, Step};
 
-/// How many files may stay open: half of those that all collectors together may.
-pub(super) fn share(host: &Host) -> usize {
-    host.kept_limit() / 2
-}
-
 pub(super) struct Sysfs {
     filter: Filter,
     /// True where a speed of -1 is reported.
@@ -48,8 +43,6 @@ struct Device {
     seen: Option<Box<Seen>>,
     /// The state in which the files said what rtnetlink said.
     agreed: Option<State>,
-    /// Whether its files have been read.
-    read: bool,
 }
 
 impl Sysfs {
@@ -72,10 +65,10 @@ impl Sysfs {
     /// Reads every interface that is there; one that vanishes meanwhile is left out.
     pub(super) fn read(&mut self) -> Result<(), CollectError> {
         self.list()?;
-        let kept: usize = self.devices.iter().map(|device| device.files.kept()).sum();
         // Other files are not kept open, and need not be looked at one by one to find that out.
-        self.reader.room =
-            if self.live { share(&self.reader.host).saturating_sub(kept) } else { 0 };
+        if self.live {
+            self.reader.make_room(self.devices.iter().map(|device| &device.files));
+        }
         let linked = self.links.is_some() && self.read_links();
         // An interface that comes or goes at this moment: rtnetlink will stand for the files again.
         let passing = self.links == Some(true) && !linked;
@@ -86,10 +79,10 @@ impl Sysfs {
                 device.read_rest(&mut self.reader);
             } else {
                 // So it likely will for most files of one that is read for the first time.
-                let seldom = passing || (linked && !device.read);
+                let first = device.interface.numbers[IFINDEX].is_none();
+                let seldom = passing || (linked && first);
                 self.reader.worth = seldom.then_some(&FROM_FILES);
                 device.read(&mut self.reader);
-                self.reader.worth = None;
                 let agrees = |seen: &Seen| seen.agrees(&device.interface);
                 device.agreed = told.filter(|_| device.seen.as_deref().is_some_and(agrees));
             }
@@ -182,7 +175,6 @@ impl Device {
             interface: Interface::new(name),
             seen: None,
             agreed: None,
-            read: false,
         }
     }
 
@@ -203,8 +195,7 @@ impl Device {
 
     fn read(&mut self, reader: &mut Reader) {
         const FIRST: [usize; 3] = [FLAGS, OPERSTATE, CARRIER_CHANGES];
-        let Self { files, interface, read, .. } = self;
-        *read = true;
+        let Self { files, interface, .. } = self;
         for place in FIRST {
             interface.set(place, files.read(place, reader));
         }

@@ -8,26 +8,23 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::soak::tool;
+use crate::namespace;
 
 /// Runs this command once more in such a namespace, on the same program.
 pub(super) fn enter(count: u32, rounds: usize, scrapes: u32, program: &Path) -> Result<()> {
-    let status = Command::new("unshare")
-        .args(["--net", "--mount", "--"])
-        .arg(std::env::current_exe()?)
-        .args(["bench", "node", "--inside", "--interfaces", &count.to_string()])
-        .args(["--rounds", &rounds.to_string(), "--scrapes", &scrapes.to_string()])
-        .env("NODE_EXPORTER_RS", program)
-        .status()
-        .context("unshare (util-linux)")?;
-    ensure!(status.success(), "it needs root, ip (iproute2), mount and unshare");
+    let status =
+        namespace::again(&["bench", "node", "--inside", "--interfaces", &count.to_string()])?
+            .args(["--rounds", &rounds.to_string(), "--scrapes", &scrapes.to_string()])
+            .env("NODE_EXPORTER_RS", program)
+            .status()
+            .context("unshare (util-linux)")?;
+    ensure!(status.success(), "{}", namespace::NEEDS);
     Ok(())
 }
 
 /// Pairs of veth, which is what nodes have most of.
 pub(super) fn make(count: u32) -> Result<()> {
-    tool("ip", &["link", "set", "lo", "up"])?;
-    tool("mount", &["-t", "sysfs", "bench", "/sys"])?;
+    namespace::settle()?;
     let mut commands = String::new();
     for pair in 0..count / 2 {
         writeln!(commands, "link add a{pair} type veth peer name b{pair}")?;
