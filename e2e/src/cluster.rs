@@ -3,13 +3,12 @@
 //! What a test needs of a server is there or the test fails: its helpers panic.
 #![expect(clippy::unwrap_used, reason = "support of tests: what fails is to be seen")]
 
-use std::cell::RefCell;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::Request;
+use crate::turn::Turn;
 use crate::{Server, agent, servers, wait_until};
 
 /// Of the testbed's 1.36 servers these are the tests' own. The first is filled once and restarted at will.
@@ -31,11 +31,10 @@ const MODERN: &str = include_str!("../tests/kube/objects/modern.yaml");
 /// A namespace with an object of every resource is there in each test of the 1.36 server.
 pub const FIXED: &str = "e2e-fixed";
 
-/// Tests take turns, as they share the servers.
-static TURN: Mutex<State> = Mutex::new(State { flags: None, filled: false });
+/// What the tests of this process, which are the only ones on it, have left the filled server in.
+static LEFT: Mutex<Left> = Mutex::new(Left { flags: None, filled: false });
 
-/// What the 1.36 server was left in.
-struct State {
+struct Left {
     /// The flags that it runs with; `None` where it has to be started anew.
     flags: Option<Vec<String>>,
     filled: bool,
@@ -48,7 +47,7 @@ pub struct Cluster {
     pub kubeconfig: PathBuf,
     kubectl: PathBuf,
     folder: TempDir,
-    turn: RefCell<MutexGuard<'static, State>>,
+    _turn: Turn,
 }
 
 impl Cluster {
@@ -62,15 +61,16 @@ impl Cluster {
             servers::skip(test, "a kubelet needs root");
             return None;
         }
-        let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
+        let (turn, folder) = (Turn::take("k8s"), tempfile::tempdir().unwrap());
         let kubeconfig = k8s(&["up"]);
-        Some(Self { modern: None, kubeconfig, kubectl, folder, turn })
+        Some(Self { modern: None, kubeconfig, kubectl, folder, _turn: turn })
     }
 
     /// The API server of Kubernetes 1.36 with these flags, filled; or a line about why the test is skipped.
     pub fn modern(test: &str, flags: &[&str]) -> Option<Self> {
         let cluster = Self::of(test, OWN)?;
-        if !cluster.runs_with(flags) {
+        let so = left().flags.as_ref().is_some_and(|now| now == flags);
+        if !so {
             cluster.restart(flags);
         }
         cluster.fill();
@@ -94,9 +94,10 @@ impl Cluster {
             servers::skip(test, &format!("{}: {error}", run.display()));
             return None;
         }
-        let (turn, folder) = (RefCell::new(turn()), tempfile::tempdir().unwrap());
+        let turn = Turn::take(&format!("k8s-modern-{number}"));
+        let folder = tempfile::tempdir().unwrap();
         let kubeconfig = servers::testbed().join(format!("run/k8s-modern-{number}/admin.conf"));
-        Some(Self { modern: Some(number), kubeconfig, kubectl, folder, turn })
+        Some(Self { modern: Some(number), kubeconfig, kubectl, folder, _turn: turn })
     }
 
     /// What chooses the server for `e2e/testbed/k8s` and `k8s-fill`.
@@ -106,10 +107,6 @@ impl Cluster {
 
     pub fn is_modern(&self) -> bool {
         self.modern.is_some()
-    }
-
-    fn runs_with(&self, flags: &[&str]) -> bool {
-        self.turn.borrow().flags.as_ref().is_some_and(|now| now == flags)
     }
 
     /// The 1.36 API server ends and comes back: to it every version that a watch stands at is unknown.
@@ -125,7 +122,7 @@ impl Cluster {
     fn left_with(&self, flags: Option<&[&str]>) {
         if self.modern == Some(OWN) {
             let owned = |flags: &[&str]| flags.iter().map(|&flag| flag.to_owned()).collect();
-            self.turn.borrow_mut().flags = flags.map(owned);
+            left().flags = flags.map(owned);
         }
     }
 
@@ -142,7 +139,7 @@ impl Cluster {
     }
 
     fn fill(&self) {
-        if self.turn.borrow().filled {
+        if left().filled {
             return;
         }
         let list = self.get("/api/v1/pods?limit=1").unwrap();
@@ -151,7 +148,7 @@ impl Cluster {
             self.fill_with(PODS);
         }
         self.everything(FIXED);
-        self.turn.borrow_mut().filled = true;
+        left().filled = true;
     }
 
     /// Makes nodes, replica sets and so many pods that nobody runs.
@@ -289,6 +286,10 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // After a test that failed nobody knows how the server runs.
+        if self.modern == Some(OWN) && std::thread::panicking() {
+            *left() = Left { flags: None, filled: false };
+        }
         if self.modern == Some(EMPTY) {
             k8s(&["down", &self.flag()]);
         }
@@ -365,14 +366,8 @@ impl Api {
     }
 }
 
-/// After a test that failed nobody knows how the server runs.
-fn turn() -> MutexGuard<'static, State> {
-    TURN.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
-        TURN.clear_poison();
-        let mut state = poisoned.into_inner();
-        *state = State { flags: None, filled: false };
-        state
-    })
+fn left() -> MutexGuard<'static, Left> {
+    LEFT.lock().unwrap()
 }
 
 /// Runs `e2e/testbed/k8s`; the last line it prints is the kubeconfig's path.

@@ -16,6 +16,8 @@ use crate::{Server, free_port, wait_until};
 
 /// A start and an election take their time on a busy machine.
 const START: Duration = Duration::from_mins(2);
+/// After a fault's end everything is right within this; a start of Consul takes its time on a busy machine.
+pub const CONVERGED: Duration = Duration::from_mins(3);
 
 /// One server; dropping it kills it and removes its data.
 #[derive(Debug)]
@@ -127,6 +129,20 @@ impl Consul {
         let mut rows: Vec<String> = rows.map(place).collect();
         rows.sort();
         Ok(rows)
+    }
+
+    /// Waits until exactly these instances are there, in this order.
+    pub fn expect(&self, service: &str, cluster: &str, wanted: &[String]) -> Result<()> {
+        wait_until(&format!("instances of {service} in Consul"), CONVERGED, || {
+            let found = self.instances(service, cluster)?;
+            ensure!(
+                found == wanted,
+                "{} instead of {}: {found:?} instead of {wanted:?}",
+                found.len(),
+                wanted.len()
+            );
+            Ok(())
+        })
     }
 }
 

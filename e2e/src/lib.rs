@@ -18,6 +18,7 @@ pub mod servers;
 pub mod site;
 pub mod storage;
 pub mod tally;
+mod turn;
 
 pub use agent::Agent;
 pub use apiserver::ApiServer;

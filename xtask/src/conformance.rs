@@ -18,15 +18,7 @@ use crate::table::columns;
 pub(crate) fn kube() -> Result<()> {
     let data = binary::conformance_data("kube-state-metrics", "metrics.tsv")?;
     let mut command = e2e::cargo();
-    command.args([
-        "test",
-        "--package",
-        "kube-state-rs",
-        "--test",
-        "conformance",
-        "--",
-        "--nocapture",
-    ]);
+    command.args(["test", "--test", "kube_conformance", "--", "--nocapture"]);
     command.current_dir(binary::workspace());
     command.env("CONFORMANCE_DIR", data.parent().unwrap_or(&data));
     let status = command.status().context("cargo test")?;

@@ -11,16 +11,8 @@ pub(crate) fn run() -> Result<()> {
     let programs = binary::agents(Profile::Dev)?;
     for (target, test) in PICTURES {
         let mut command = e2e::cargo();
-        command.args([
-            "test",
-            "--package",
-            "e2e",
-            "--test",
-            target,
-            "--",
-            "--test-threads=1",
-            test,
-        ]);
+        command.args(["test", "--package", "e2e", "--test", target]);
+        command.args(["--", "--test-threads=1", test]);
         command.current_dir(workspace()).env("UPDATE_SCREENSHOTS", "1");
         command
             .env("NODE_EXPORTER_RS", &programs.node)

@@ -22,7 +22,6 @@ mod hostile;
 mod large;
 mod listing;
 mod old;
-mod pod;
 mod resources;
 mod scraped;
 mod selected;

@@ -1,10 +1,16 @@
-//! A whole cluster of Kubernetes 1.20: controllers, scheduler, kubelet, and everything that can be in it.
+//! A whole cluster of Kubernetes 1.20: controllers, scheduler, kubelet, and everything that can be in it. `e2e/run` has these
+//! tests in one lane with all others that need it.
+
+mod pod;
 
 use std::collections::BTreeSet;
 
 use e2e::promtool::complaints;
 use e2e::{exposition, servers};
 
+use serde_json::Value;
+
+use crate::hostile::{BOUND, config_map, grown, secret};
 use crate::resources;
 use crate::subject::Subject;
 use crate::truth;
@@ -101,4 +107,15 @@ fn promtool_complains_of_no_name_but_those_that_are_the_peers() {
     settled(&live);
     let found = complaints(&promtool, &subject.agent.text("/metrics").unwrap()).unwrap();
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn large_config_maps_and_secrets_pass_by_a_server_that_gives_their_metadata_alone() {
+    let Some(cluster) = Cluster::old("large config maps and secrets") else { return };
+    for (resource, payload) in
+        [("configmaps", config_map as fn(char) -> Value), ("secrets", secret)]
+    {
+        let [now, highest] = grown(&cluster, resource, payload).unwrap();
+        assert!(now < BOUND && highest < BOUND, "{resource}: {now} bytes more, {highest} at most");
+    }
 }

@@ -7,8 +7,10 @@ fn every_difference_to_node_exporter_is_explained() {
     if servers::need("cargo xtask compare-node", "node_exporter").is_none() {
         return;
     }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let output = e2e::cargo()
-        .args(["run", "--quiet", "--package", "xtask", "--", "compare-node"])
+        .current_dir(root)
+        .args(["run", "--quiet", "--bin", "xtask", "--", "compare-node"])
         .env("NODE_EXPORTER_RS", agent::node_exporter_rs().unwrap())
         .output()
         .unwrap();

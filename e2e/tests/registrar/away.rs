@@ -1,34 +1,30 @@
 //! What a registrar follows goes away, or what it writes to: nothing is deleted that is still there.
 
-use std::io::copy;
-use std::net::Shutdown;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{sleep, spawn};
+use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::ensure;
 use e2e::cluster::Cluster;
 use e2e::{servers, wait_until};
 
-use crate::scene::{Consul, Nodes, PATIENCE, instances, registrar};
+use crate::consul;
+use crate::scene::{Nodes, PATIENCE, instances, registrar};
 
 /// Long enough for many retries of a source, and for several passes.
-const AWHILE: Duration = Duration::from_secs(8);
+pub(crate) const AWHILE: Duration = Duration::from_secs(8);
 
 #[test]
 fn an_api_server_that_is_away_empties_nothing_and_two_clusters_never_touch_each_other() {
     let test = "consul-registrar without its API server";
     let Some(cluster) = Cluster::empty(test) else { return };
-    let Some(consul) = Consul::start(test) else { return };
+    let Some(consul) = consul::start(test) else { return };
     let nodes = Nodes::new(&cluster, "away");
     for number in [1, 2, 3] {
         nodes.add(number);
     }
-    let to_consul = format!("--consul=http://{}", consul.address);
+    let to_consul = format!("--consul={}", consul.url());
     let mut flags = nodes.flags(cluster.folder(), 9100);
     flags.push(to_consul.clone());
     let one = registrar("kubernetes", "one", &flags);
@@ -37,12 +33,12 @@ fn an_api_server_that_is_away_empties_nothing_and_two_clusters_never_touch_each_
     std::fs::write(&file, "- {service: node-exporter, targets: ['127.0.77.1:9100']}\n").unwrap();
     let other = [format!("--file={}", file.display()), to_consul];
     let two = registrar("static", "two", &other);
-    consul.expect("node-exporter", "one", &instances(&[1, 2, 3], 9100));
-    consul.expect("node-exporter", "two", &instances(&[1], 9100));
+    consul.expect("node-exporter", "one", &instances(&[1, 2, 3], 9100)).unwrap();
+    consul.expect("node-exporter", "two", &instances(&[1], 9100)).unwrap();
 
     cluster.stop("apiserver136");
     sleep(AWHILE);
-    consul.expect("node-exporter", "one", &instances(&[1, 2, 3], 9100));
+    consul.expect("node-exporter", "one", &instances(&[1, 2, 3], 9100)).unwrap();
     // One that starts meanwhile knows nothing and deletes nothing.
     drop(one);
     let program = e2e::agent::consul_registrar().unwrap();
@@ -52,123 +48,15 @@ fn an_api_server_that_is_away_empties_nothing_and_two_clusters_never_touch_each_
     command.arg(format!("--web.listen-address={address}"));
     let _one = e2e::Agent::spawn(address, &mut command).unwrap();
     sleep(AWHILE);
-    consul.expect("node-exporter", "one", &instances(&[1, 2, 3], 9100));
+    consul.expect("node-exporter", "one", &instances(&[1, 2, 3], 9100)).unwrap();
 
     cluster.up();
     cluster.kubectl(&["delete", "node", &nodes.name(3)]).unwrap();
-    consul.expect("node-exporter", "one", &instances(&[1, 2], 9100));
+    consul.expect("node-exporter", "one", &instances(&[1, 2], 9100)).unwrap();
     std::fs::write(&file, "[]\n").unwrap();
-    consul.expect("node-exporter", "two", &[]);
+    consul.expect("node-exporter", "two", &[]).unwrap();
     assert_eq!(consul.instances("node-exporter", "one").unwrap(), instances(&[1, 2], 9100));
     drop(two);
-}
-
-/// dockerd's socket under another path, until it is told to be away.
-struct Relay(Arc<AtomicBool>);
-
-impl Relay {
-    fn start(at: &Path) -> Self {
-        let listener = UnixListener::bind(at).unwrap();
-        let away = Arc::new(AtomicBool::new(false));
-        let state = Arc::clone(&away);
-        spawn(move || {
-            for stream in listener.incoming() {
-                let (Ok(client), Ok(docker)) =
-                    (stream, UnixStream::connect("/var/run/docker.sock"))
-                else {
-                    continue;
-                };
-                if !state.load(Ordering::Relaxed) {
-                    relay(client, docker, Arc::clone(&state));
-                }
-            }
-        });
-        Self(away)
-    }
-
-    fn away(&self, away: bool) {
-        self.0.store(away, Ordering::Relaxed);
-    }
-}
-
-/// Carries bytes both ways until either side ends or dockerd is to be away.
-fn relay(client: UnixStream, docker: UnixStream, away: Arc<AtomicBool>) {
-    for (from, to) in [(&client, &docker), (&docker, &client)] {
-        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-        spawn(move || {
-            // Either end may be gone first.
-            drop(copy(&mut from, &mut to));
-            drop(to.shutdown(Shutdown::Both));
-        });
-    }
-    spawn(move || {
-        while !away.load(Ordering::Relaxed) {
-            sleep(Duration::from_millis(50));
-        }
-        drop(client.shutdown(Shutdown::Both));
-    });
-}
-
-fn docker(args: &[&str]) {
-    let output = Command::new("docker").args(args).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A container that goes with its guard.
-struct Container(String);
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        docker(&["rm", "--force", &self.0]);
-    }
-}
-
-#[test]
-fn a_dockerd_that_is_away_empties_nothing_and_containers_come_and_go() {
-    let test = "consul-registrar docker";
-    // The cluster brings the image.
-    let Some(cluster) = Cluster::old(test) else { return };
-    let Some(consul) = Consul::start(test) else { return };
-    let socket = cluster.folder().join("docker.sock");
-    let relay = Relay::start(&socket);
-    let service = format!("e2e-{}", std::process::id());
-    let run = |number: u8, port: &str| {
-        let name = format!("{service}-{number}");
-        let labels = [format!("e2e.service={service}"), format!("e2e.port={port}")];
-        let [service, port] = labels.each_ref().map(|label| format!("--label={label}"));
-        docker(&[
-            "run",
-            "--detach",
-            "--network=host",
-            "--name",
-            &name,
-            &service,
-            &port,
-            "testbed/pause:1",
-        ]);
-        Container(name)
-    };
-    let first = run(1, "8081");
-    let flags = [
-        format!("--docker=unix://{}", socket.display()),
-        format!("--consul=http://{}", consul.address),
-        "--label-prefix=e2e".to_owned(),
-        "--ip=10.77.0.1".to_owned(),
-    ];
-    let _registrar = registrar("docker", "docker", &flags);
-    let at = |port: u16| format!("10.77.0.1:{port}");
-    consul.expect(&service, "docker", &[at(8081)]);
-    let second = run(2, "8082");
-    consul.expect(&service, "docker", &[at(8081), at(8082)]);
-
-    relay.away(true);
-    drop(first);
-    sleep(AWHILE);
-    consul.expect(&service, "docker", &[at(8081), at(8082)]);
-    relay.away(false);
-    consul.expect(&service, "docker", &[at(8082)]);
-    drop(second);
-    consul.expect(&service, "docker", &[]);
 }
 
 #[test]

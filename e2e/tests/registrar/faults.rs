@@ -10,10 +10,9 @@ use e2e::consul::Consul;
 use e2e::{free_port, servers, wait_until};
 use serde_json::{Value, json};
 
-use crate::consul::{CONVERGED, host, targets};
+use crate::consul::{CLUSTER, CONVERGED, has, targets};
 use crate::wall::{Manner, Wall};
 
-const CLUSTER: &str = "bj-1";
 const MANAGEMENT: &str = "9e6b6f0a-1111-2222-3333-444444444444";
 const ALL: &str =
     "node_prefix \"\" { policy = \"write\" } service_prefix \"\" { policy = \"write\" }";
@@ -47,23 +46,6 @@ fn registrar(urls: &str, files: &[&Path], more: &[String]) -> Agent {
         .args(more)
         .arg(format!("--web.listen-address={address}"));
     Agent::spawn(address, &mut command).unwrap()
-}
-
-fn wanted(hosts: impl Iterator<Item = u32>) -> Vec<String> {
-    let mut wanted: Vec<String> = hosts.map(|n| format!("{}:9100", host(n))).collect();
-    wanted.sort();
-    wanted
-}
-
-/// Waits until a Consul has these hosts and no other of ours.
-fn has(consul: &Consul, hosts: impl Iterator<Item = u32> + Clone) {
-    wait_until("rows", CONVERGED, || {
-        let rows = consul.instances("node-exporter", CLUSTER)?;
-        let wanted = wanted(hosts.clone());
-        ensure!(rows == wanted, "{} rows instead of {}", rows.len(), wanted.len());
-        Ok::<_, anyhow::Error>(())
-    })
-    .unwrap();
 }
 
 /// Waits until the agent says that Consul is not as it should be.

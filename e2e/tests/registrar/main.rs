@@ -10,9 +10,9 @@
 mod away;
 mod commands;
 mod consul;
-mod discovered;
 mod faults;
 mod invariants;
+mod old;
 mod page;
 mod scene;
 mod wall;

@@ -8,7 +8,7 @@ use e2e::agent::{Agent, consul_registrar, local};
 use e2e::browser::{Browser, Scheme};
 use e2e::free_port;
 
-use crate::scene::Consul;
+use crate::consul::{self, CONVERGED, Consul};
 
 /// Twelve nodes of a cluster and what else there is in one; two targets cannot be shown.
 fn cluster() -> String {
@@ -39,7 +39,7 @@ fn registrar(folder: &Path, consul: &Consul) -> Agent {
     command.current_dir(folder);
     command.args(["static", "--cluster-name=bj-1", "--group-size=16", "--file=targets/*.yaml"]);
     command.args(["--sink=consul", "--sink=file=out/targets-{group}.json"]);
-    command.arg(format!("--consul=http://{}", consul.address));
+    command.arg(format!("--consul={}", consul.url()));
     std::fs::create_dir(folder.join("out")).unwrap();
     Agent::start_at(local(free_port().unwrap()), command).unwrap()
 }
@@ -69,7 +69,7 @@ const CONTRAST: &str = "
 fn a_person_finds_every_target_and_what_is_held_back_and_why() {
     let test = "the registrar's page in a browser";
     let Some(browser) = Browser::start(test) else { return };
-    let Some(consul) = Consul::start(test) else { return };
+    let Some(consul) = consul::start(test) else { return };
     let (browser, folder) = (browser.unwrap(), tempfile::tempdir().unwrap());
     let registrar = registrar(folder.path(), &consul);
     browser.size(1100, 860).unwrap();
@@ -119,7 +119,7 @@ fn a_person_finds_every_target_and_what_is_held_back_and_why() {
 fn the_page_is_read_on_a_phone_and_in_the_dark_and_tells_that_consul_is_away() {
     let test = "the registrar's page on a phone";
     let Some(browser) = Browser::start(test) else { return };
-    let Some(consul) = Consul::start(test) else { return };
+    let Some(consul) = consul::start(test) else { return };
     let (browser, folder) = (browser.unwrap(), tempfile::tempdir().unwrap());
     let registrar = registrar(folder.path(), &consul);
     browser.open(&registrar.url("/")).unwrap();
@@ -137,7 +137,7 @@ fn the_page_is_read_on_a_phone_and_in_the_dark_and_tells_that_consul_is_away() {
     assert_eq!(browser.problems().unwrap(), [""; 0]);
 
     drop(consul);
-    e2e::wait_until("the end of Consul on the page", crate::scene::PATIENCE, || {
+    e2e::wait_until("the end of Consul on the page", CONVERGED, || {
         browser.open(&registrar.url("/"))?;
         let verdict = browser.texts(".bad.verdict")?;
         anyhow::ensure!(verdict.iter().any(|text| text.starts_with("Consul: ")), "{verdict:?}");

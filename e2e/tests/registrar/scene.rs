@@ -1,82 +1,16 @@
-//! Consul, node exporters and Node objects for tests of what a Prometheus discovers.
+//! Node exporters and Node objects for tests of what a Prometheus discovers.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
 use e2e::cluster::{Api, Cluster};
-use e2e::http::Request;
-use e2e::{Agent, Server, agent, free_port, servers, wait_until};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use e2e::{Agent, agent};
+use serde_json::json;
 
 /// How long any change may take to be seen, on a machine that does much else.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
-
-/// A single Consul server with a data directory.
-pub(crate) struct Consul {
-    pub(crate) address: SocketAddr,
-    _server: Server,
-    _folder: TempDir,
-}
-
-impl Consul {
-    pub(crate) fn start(test: &str) -> Option<Self> {
-        let program = servers::need(test, "consul")?;
-        let folder = tempfile::tempdir().unwrap();
-        let address = agent::local(free_port().unwrap());
-        let mut command = Command::new(program);
-        command.args(["agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1"]);
-        command.args(["-dns-port=-1", "-grpc-port=-1", "-log-level=warn"]);
-        command.arg(format!("-data-dir={}", folder.path().display()));
-        command.arg(format!("-http-port={}", address.port()));
-        for port in ["-server-port", "-serf-lan-port", "-serf-wan-port"] {
-            command.arg(format!("{port}={}", free_port().unwrap()));
-        }
-        let server = Server::start("consul", &mut command).unwrap();
-        let consul = Self { address, _server: server, _folder: folder };
-        wait_until("Consul's leader", PATIENCE, || {
-            let leader = consul.get("/v1/status/leader")?;
-            ensure!(leader.as_str().is_some_and(|leader| !leader.is_empty()), "{leader}");
-            Ok::<_, anyhow::Error>(())
-        })
-        .unwrap();
-        Some(consul)
-    }
-
-    pub(crate) fn get(&self, path: &str) -> Result<Value> {
-        let answer = Request::new(self.address, path).send()?;
-        ensure!(answer.status == 200, "{path}: {}", answer.status);
-        Ok(serde_json::from_str(&answer.text()?)?)
-    }
-
-    /// The addresses of a service's instances that a cluster registered, sorted.
-    pub(crate) fn instances(&self, service: &str, cluster: &str) -> Result<Vec<String>> {
-        let path = format!("/v1/health/service/{service}?tag=cluster%3D{cluster}");
-        let answer = self.get(&path)?;
-        let rows = answer.as_array().into_iter().flatten();
-        let mut rows: Vec<String> = rows
-            .map(|row| {
-                let row = &row["Service"];
-                format!("{}:{}", row["Address"].as_str().unwrap_or_default(), row["Port"])
-            })
-            .collect();
-        rows.sort();
-        Ok(rows)
-    }
-
-    /// Waits until exactly these instances are there.
-    pub(crate) fn expect(&self, service: &str, cluster: &str, expected: &[String]) {
-        wait_until("instances in Consul", PATIENCE, || {
-            let found = self.instances(service, cluster)?;
-            ensure!(found == expected, "{found:?} instead of {expected:?}");
-            Ok::<_, anyhow::Error>(())
-        })
-        .unwrap();
-    }
-}
 
 /// The registrar in a mode, on a free port.
 pub(crate) fn registrar(mode: &str, cluster: &str, flags: &[String]) -> Agent {
@@ -158,7 +92,7 @@ pub(crate) fn ip(number: u8) -> String {
     format!("127.0.77.{number}")
 }
 
-/// As [`Consul::instances`] gives them.
+/// As [`e2e::Consul::instances`] gives them.
 pub(crate) fn instances(numbers: &[u8], port: u16) -> Vec<String> {
     numbers.iter().map(|number| format!("{}:{port}", ip(*number))).collect()
 }

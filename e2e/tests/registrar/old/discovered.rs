@@ -4,7 +4,8 @@ use e2e::cluster::Cluster;
 use e2e::storage::{Kind, Storage};
 use e2e::{free_port, servers};
 
-use crate::scene::{Consul, Nodes, exporter, instances, ip, registrar};
+use crate::consul::{self, Consul};
+use crate::scene::{Nodes, exporter, instances, ip, registrar};
 
 const SCRAPE: &str = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n";
 
@@ -40,7 +41,7 @@ fn answers(storage: &Storage) {
 fn the_users_queries_answer_on_scrapers_that_know_consul_files_or_http_alone() {
     let test = "consul-registrar kubernetes, Consul, Prometheus and VictoriaMetrics";
     let Some(cluster) = Cluster::old(test) else { return };
-    let Some(consul) = Consul::start(test) else { return };
+    let Some(consul) = consul::start(test) else { return };
     let port = free_port().unwrap();
     let _exporters = [exporter(&ip(1), port), exporter(&ip(2), port), exporter(&ip(4), port)];
     let nodes = Nodes::new(&cluster, "discovered");
@@ -49,10 +50,10 @@ fn the_users_queries_answer_on_scrapers_that_know_consul_files_or_http_alone() {
     }
     let file = cluster.folder().join("targets.json");
     let mut flags = nodes.flags(cluster.folder(), port);
-    flags.push(format!("--consul=http://{}", consul.address));
+    flags.push(format!("--consul={}", consul.url()));
     flags.extend(["--sink=consul".to_owned(), format!("--sink=file={}", file.display())]);
     let registrar = registrar("kubernetes", "e2e-discovered", &flags);
-    consul.expect("node-exporter", "e2e-discovered", &instances(&[1, 2, 3], port));
+    consul.expect("node-exporter", "e2e-discovered", &instances(&[1, 2, 3], port)).unwrap();
 
     let mut storages = Vec::new();
     let mut start = |kind, program: &str, config: &str| {
@@ -76,7 +77,7 @@ fn the_users_queries_answer_on_scrapers_that_know_consul_files_or_http_alone() {
 
     nodes.add(4);
     nodes.remove(2);
-    consul.expect("node-exporter", "e2e-discovered", &instances(&[1, 3, 4], port));
+    consul.expect("node-exporter", "e2e-discovered", &instances(&[1, 3, 4], port)).unwrap();
     for storage in &storages {
         storage.expect(&format!(r#"up{{ip="{}"}}"#, ip(4)), |up| up == 1.0).unwrap();
         storage

@@ -14,7 +14,7 @@ use e2e::cluster::Cluster;
 
 const METRICS: u16 = 10241;
 const TELEMETRY: u16 = 10242;
-const MANIFEST: &str = include_str!("objects/daemonset.yaml");
+const MANIFEST: &str = include_str!("../objects/daemonset.yaml");
 
 /// The roles that the program itself says it needs.
 fn roles() -> String {
@@ -72,8 +72,9 @@ fn in_a_pod_from_an_empty_image_with_its_own_account_it_survives_what_the_contro
     }
     let delete = ["delete", "clusterrole,clusterrolebinding", &space.name, "--wait=false"];
     cluster.kubectl(&delete).unwrap();
-    // The pod is gone before its image is.
-    cluster.kubectl(&["delete", "namespace", &space.name, "--timeout=240s"]).unwrap();
+    // The pod is gone before its image is; its namespace takes a minute more, and nobody waits for it.
+    let flags = ["--cascade=foreground", "--timeout=240s", "--namespace", &space.name];
+    cluster.kubectl(&[&["delete", "daemonset", "kube-state-rs"], &flags[..]].concat()).unwrap();
     drop((space, image));
     outcome.unwrap();
 }
