@@ -110,7 +110,8 @@ impl KeptFile {
         }
     }
 
-    fn text(&self) -> Result<Text<'_>, CollectError> {
+    /// What was read last, as text.
+    pub(super) fn text(&self) -> Result<Text<'_>, CollectError> {
         match std::str::from_utf8(&self.buffer[..self.end]) {
             Ok(text) => Ok(Text { path: &self.path, text }),
             Err(error) => Err(CollectError::Parse {
