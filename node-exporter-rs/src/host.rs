@@ -4,16 +4,18 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::process::{Resource, getrlimit};
 
 use crate::collector::CollectError;
 
 mod kept;
+mod shared;
 
 pub use kept::{KeptFile, KeptOpen, Text};
+pub use shared::{Reading, SharedFile};
 
 /// More than any kernel file holds on the largest hosts; what is longer is cut, never an endless read.
 const LIMIT: usize = 64 << 20;
@@ -34,6 +36,8 @@ struct Paths {
     udev: PathBuf,
     kept: AtomicUsize,
     kept_limit: usize,
+    /// Weak, as a file that stays open holds the host.
+    stat: Mutex<Weak<SharedFile>>,
     #[cfg(target_os = "linux")]
     links: crate::netlink::Links,
 }
@@ -47,6 +51,7 @@ impl Paths {
             udev,
             kept: AtomicUsize::new(0),
             kept_limit: KEPT_FILES,
+            stat: Mutex::default(),
             #[cfg(target_os = "linux")]
             links: crate::netlink::Links::default(),
         }
@@ -121,6 +126,16 @@ impl Host {
     /// A file below `/proc` that is read at every scrape.
     pub fn keep_proc(&self, relative: &str) -> KeptFile {
         KeptFile::new(self.clone(), self.proc(relative))
+    }
+
+    /// `/proc/stat`, read once a scrape: the kernel takes long to write it where CPUs and interrupts are many.
+    pub fn stat(&self) -> Arc<SharedFile> {
+        let mut shared = self.0.stat.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let file = Arc::new(SharedFile::new(self.keep_proc("stat").with_one_record()));
+            *shared = Arc::downgrade(&file);
+            file
+        })
     }
 
     /// Lets a file of procfs or sysfs stay open; any other file, or one too many, is given back.

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use exporter_toolkit::name::{LabelName, MetricName};
 use exporter_toolkit::{Counter, Described, Exposition, Gauge, Kind};
 
+use super::filesystem::mounts::MountInfo;
 use super::{CollectError, Collector, Spec};
-use crate::host::{Host, KeptFile, attribute, names, number};
+use crate::host::{Host, attribute, names, number};
 
 mod ioctl;
 mod mounts;
@@ -111,8 +112,7 @@ pub static SPEC: Spec = Spec {
     build: |setup| {
         Ok(Box::new(Btrfs {
             host: setup.host.clone(),
-            mounts: setup.host.keep_proc("1/mountinfo"),
-            own_mounts: setup.host.keep_proc("self/mountinfo"),
+            mounts: MountInfo::new(&setup.host),
             device_size: MetricName::sanitize(&[DEVICE_SIZE.name()]),
         }))
     },
@@ -120,8 +120,7 @@ pub static SPEC: Spec = Spec {
 
 struct Btrfs {
     host: Host,
-    mounts: KeptFile,
-    own_mounts: KeptFile,
+    mounts: MountInfo,
     device_size: MetricName,
 }
 
@@ -196,12 +195,11 @@ impl Btrfs {
     /// Asks each file system for its devices through the first mount point that answers; gives them by `fsid`.
     fn ask(&mut self) -> Vec<(String, Vec<ioctl::Device>)> {
         let mut found: Vec<(String, Vec<ioctl::Device>)> = Vec::new();
-        // Process 1 sees the host's mounts; where it is hidden from us, ours must do.
-        let text = match self.mounts.read() {
-            Ok(text) => text,
-            Err(_) => self.own_mounts.read().unwrap_or_default(),
-        };
-        for mount in mounts::of_btrfs(text) {
+        if let Err(error) = self.mounts.read() {
+            tracing::debug!(%error, "no btrfs is asked for its devices");
+            return found;
+        }
+        for mount in mounts::of_btrfs(self.mounts.text()) {
             let path = below_root(&self.host, &mounts::unescape(mount));
             let Ok(folder) = File::open(&path) else { continue };
             let Ok(fs) = ioctl::fs_info(&folder) else { continue };

@@ -7,6 +7,9 @@ pub(in crate::collector) mod list;
 mod throttle;
 mod ticks;
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use crate::pattern::Pattern;
 use exporter_toolkit::{Counter, Exposition, Gauge};
 
@@ -14,7 +17,7 @@ use self::throttle::Throttles;
 use self::ticks::{MODES, OWN_MODES, Ticks, Total};
 use super::{CollectError, Collector, Spec};
 use crate::flags::Flag;
-use crate::host::{Host, KeptFile};
+use crate::host::{Host, KeptFile, SharedFile};
 
 static SECONDS: Counter<2> = Counter::new(
     "node_cpu_seconds_total",
@@ -99,7 +102,8 @@ pub static SPEC: Spec = Spec {
         let host = &setup.host;
         Ok(Box::new(Cpu {
             host: host.clone(),
-            stat: host.keep_proc("stat").with_one_record(),
+            stat: host.stat(),
+            round: None,
             online: host.keep_sys("devices/system/cpu/online"),
             isolated: host.keep_sys("devices/system/cpu/isolated"),
             guest: setup.flags.get(&WITH_GUEST)?,
@@ -125,7 +129,9 @@ fn flags_of_info(setup: &super::Setup) -> Result<Option<info::Wanted>, super::Bu
 
 struct Cpu {
     host: Host,
-    stat: KeptFile,
+    stat: Arc<SharedFile>,
+    /// The deadline of the scrape, by which the file is shared.
+    round: Option<Instant>,
     online: KeptFile,
     isolated: KeptFile,
     guest: bool,
@@ -149,6 +155,10 @@ struct Topology {
 }
 
 impl Collector for Cpu {
+    fn answer_by(&mut self, deadline: Instant) {
+        self.round = Some(deadline);
+    }
+
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
         let times = self.times(out);
         self.sysfs(out);
@@ -164,7 +174,7 @@ impl Cpu {
         if self.total.is_some() {
             return self.total(out);
         }
-        ticks::read(self.stat.read_str()?, &mut self.ticks)?;
+        ticks::read(self.stat.read(self.round.take())?.text()?, &mut self.ticks)?;
         for now in &mut self.ticks {
             if let Ok(at) = self.held.binary_search_by_key(&now.cpu, |before| before.cpu) {
                 now.settle(&self.held[at]);
@@ -191,7 +201,7 @@ impl Cpu {
 
     fn total(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
         let Some(total) = &mut self.total else { return Ok(()) };
-        let count = total.read(self.stat.read_str()?)?;
+        let count = total.read(self.stat.read(self.round.take())?.text()?)?;
         let mut seconds = out.family(&ALL_SECONDS);
         for (mode, value) in MODES.iter().zip(total.seconds()).take(OWN_MODES) {
             seconds.sample(*mode, value);

@@ -4,7 +4,7 @@
 //! one that does not answer in time is told as `device_error="mountpoint timeout"`, holds its one thread until the call
 //! returns, and costs the later scrapes nothing.
 
-mod mounts;
+pub(super) mod mounts;
 mod usage;
 
 use std::collections::{HashMap, HashSet};

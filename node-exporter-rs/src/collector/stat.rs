@@ -2,11 +2,14 @@
 //!
 //! The lines of the single CPUs are read by the collector `cpu`.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use exporter_toolkit::{Counter, Exposition, Gauge};
 
 use super::{CollectError, Collector, Spec};
 use crate::flags::Flag;
-use crate::host::{KeptFile, Text};
+use crate::host::{SharedFile, Text};
 
 static INTERRUPTS: Counter<0> =
     Counter::new("node_intr_total", "Interrupts that the host has served since boot.", []);
@@ -49,7 +52,7 @@ pub static SPEC: Spec = Spec {
     families: &[&INTERRUPTS, &SWITCHES, &FORKS, &BOOT, &RUNNING, &BLOCKED, &SOFTIRQS],
     build: |setup| {
         let softirq = setup.flags.get(&SOFTIRQ)?;
-        Ok(Box::new(Stat { file: setup.host.keep_proc("stat").with_one_record(), softirq }))
+        Ok(Box::new(Stat { file: setup.host.stat(), round: None, softirq }))
     },
 };
 
@@ -68,13 +71,20 @@ const VECTORS: [&str; 10] = [
 ];
 
 struct Stat {
-    file: KeptFile,
+    file: Arc<SharedFile>,
+    /// The deadline of the scrape, by which the file is shared.
+    round: Option<Instant>,
     softirq: bool,
 }
 
 impl Collector for Stat {
+    fn answer_by(&mut self, deadline: Instant) {
+        self.round = Some(deadline);
+    }
+
     fn collect(&mut self, out: &mut Exposition) -> Result<(), CollectError> {
-        let text = self.file.read_str()?;
+        let reading = self.file.read(self.round.take())?;
+        let text = reading.text()?;
         let lines = Lines::find(text)?;
         out.family(&INTERRUPTS).maybe((), lines.interrupts);
         out.family(&SWITCHES).maybe((), lines.switches);
@@ -136,7 +146,9 @@ impl<'a> Lines<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collector::Setup;
     use crate::collector::testing::{collect, tree};
+    use crate::host::Host;
     use proptest::prelude::*;
 
     #[test]
@@ -145,6 +157,27 @@ mod tests {
         let (samples, result) = collect(&SPEC, folder.path(), &[]);
         assert_eq!(samples, ["node_boot_time_seconds 7", "node_procs_running 3"]);
         assert!(result.is_ok());
+    }
+
+    #[test]
+    fn one_reading_a_scrape_serves_the_collector_cpu_as_well() {
+        let folder = tree(&[("proc/stat", "cpu0 1 1 1 100\nbtime 7\n")]);
+        let setup = Setup { host: Host::below(folder.path()), ..Setup::default() };
+        let mut cpu = (super::super::cpu::SPEC.build)(&setup).unwrap();
+        let mut stat = (SPEC.build)(&setup).unwrap();
+        let told = |collector: &mut Box<dyn Collector>, deadline| {
+            let mut out = Exposition::new(exporter_toolkit::Format::Text);
+            collector.answer_by(deadline);
+            collector.collect(&mut out).unwrap();
+            String::from_utf8(out.text().to_vec()).unwrap()
+        };
+        let now = Instant::now();
+        assert!(told(&mut cpu, now).contains("mode=\"idle\"} 1\n"));
+        std::fs::write(folder.path().join("proc/stat"), "cpu0 1 1 1 200\nbtime 8\n").unwrap();
+        assert!(told(&mut stat, now).contains("node_boot_time_seconds 7\n"));
+        let later = now + std::time::Duration::from_secs(1);
+        assert!(told(&mut stat, later).contains("node_boot_time_seconds 8\n"));
+        assert!(told(&mut cpu, later).contains("mode=\"idle\"} 2\n"));
     }
 
     #[test]

@@ -99,6 +99,9 @@ impl Collector for Vmstat {
                 }
             }
         }
+        // The kernel adds up all counts of all CPUs again for each page of the file, of which the last has little.
+        let last = self.fields.iter().rposition(Field::is_wanted);
+        self.file.want_lines(last.map(|number| number + 1));
         Ok(())
     }
 }
@@ -114,6 +117,10 @@ impl Field {
             None => FamilyOf::Other(MetricName::sanitize(&["node_vmstat_", name])),
         };
         Self { name: name.to_owned(), family }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !matches!(self.family, FamilyOf::Unwanted)
     }
 }
 

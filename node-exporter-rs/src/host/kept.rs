@@ -54,11 +54,14 @@ pub struct KeptFile {
     end: usize,
     /// An answer of fewer bytes is the whole file; see [`read_at_start`].
     ends_below: usize,
+    /// So many lines are enough; see [`KeptFile::want_lines`].
+    lines: Option<usize>,
 }
 
 impl KeptFile {
     pub(super) fn new(host: Host, path: PathBuf) -> Self {
-        Self { host, path, file: None, buffer: Vec::new(), end: 0, ends_below: PAGE / 2 }
+        let ends_below = PAGE / 2;
+        Self { host, path, file: None, buffer: Vec::new(), end: 0, ends_below, lines: None }
     }
 
     /// For a file whose lines can be longer than half a page, as the options of a mount are.
@@ -73,6 +76,12 @@ impl KeptFile {
     pub fn with_one_record(mut self) -> Self {
         self.ends_below = usize::MAX;
         self
+    }
+
+    /// Lets the next readings end where so many lines are there; more may be given, and none is cut. For a file whose
+    /// every page costs the kernel as much as the whole.
+    pub fn want_lines(&mut self, count: Option<usize>) {
+        self.lines = count;
     }
 
     pub fn path(&self) -> &Path {
@@ -110,7 +119,8 @@ impl KeptFile {
         }
     }
 
-    fn text(&self) -> Result<Text<'_>, CollectError> {
+    /// What was read last, as text.
+    pub(super) fn text(&self) -> Result<Text<'_>, CollectError> {
         match std::str::from_utf8(&self.buffer[..self.end]) {
             Ok(text) => Ok(Text { path: &self.path, text }),
             Err(error) => Err(CollectError::Parse {
@@ -123,7 +133,7 @@ impl KeptFile {
 
     fn fill(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
-            let result = read_at_start(file, &mut self.buffer, self.ends_below);
+            let result = read_at_start(file, &mut self.buffer, self.ends_below, self.lines);
             if let Ok(end) = result {
                 self.end = end;
                 return Ok(());
@@ -131,7 +141,7 @@ impl KeptFile {
             self.file = None;
         }
         let file = File::open(&self.path)?;
-        self.end = read_at_start(&file, &mut self.buffer, 0)?;
+        self.end = read_at_start(&file, &mut self.buffer, 0, self.lines)?;
         self.file = self.host.keep_open(file).ok();
         Ok(())
     }
@@ -169,7 +179,12 @@ impl Deref for Text<'_> {
 /// that does not fit to the next call. So an answer of fewer than `ends_below` bytes is the end where no record is as
 /// long as the rest of the page; else only an answer of nothing is. Asking once more is not free: the kernel walks the
 /// whole UDP table again to find that nothing follows.
-fn read_at_start(file: &File, buffer: &mut Vec<u8>, ends_below: usize) -> io::Result<usize> {
+fn read_at_start(
+    file: &File,
+    buffer: &mut Vec<u8>,
+    ends_below: usize,
+    lines: Option<usize>,
+) -> io::Result<usize> {
     let mut end = 0;
     loop {
         if buffer.len() - end < SMALL {
@@ -179,11 +194,21 @@ fn read_at_start(file: &File, buffer: &mut Vec<u8>, ends_below: usize) -> io::Re
             Ok(0) => return Ok(end),
             Ok(count) if end + count >= LIMIT => return Ok(LIMIT),
             Ok(count) if count < ends_below.min(buffer.len() - end) => return Ok(end + count),
-            Ok(count) => end += count,
+            Ok(count) => {
+                end += count;
+                if lines.is_some_and(|lines| has_lines(&buffer[..end], lines)) {
+                    return Ok(end);
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether these are whole lines, and so many at least.
+fn has_lines(text: &[u8], count: usize) -> bool {
+    text.ends_with(b"\n") && memchr::memchr_iter(b'\n', text).count() >= count
 }
 
 #[cfg(test)]
@@ -202,6 +227,24 @@ mod tests {
             std::fs::write(folder.path().join("proc/x"), text).unwrap();
             assert_eq!(file.read().unwrap(), text.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_file_of_which_some_lines_are_wanted_is_read_until_they_are_there_and_cut_in_no_line() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("proc")).unwrap();
+        let host = Host::below(folder.path());
+        let read = |text: &str, lines| {
+            std::fs::write(folder.path().join("proc/x"), text).unwrap();
+            let mut file = host.keep_proc("x");
+            file.want_lines(lines);
+            file.read().unwrap().len()
+        };
+        // Answers end at 256, 512, 1024 bytes, as the buffer grows.
+        let fours = "x 1\n".repeat(1000);
+        assert_eq!([Some(64), Some(65), None].map(|n| read(&fours, n)), [256, 512, 4000]);
+        assert_eq!(read(&fours, Some(1001)), 4000);
+        assert_eq!(read(&"xx 1\n".repeat(1000), Some(1)), 5000);
     }
 
     #[test]

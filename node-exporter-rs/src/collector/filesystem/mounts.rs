@@ -42,7 +42,7 @@ const TRUSTED: Duration = Duration::from_mins(1);
 /// The file and what it held last.
 ///
 /// On a node with many containers the kernel takes longer to write it than all other files together, and it seldom changes.
-pub(super) struct MountInfo {
+pub(in crate::collector) struct MountInfo {
     of_init: KeptFile,
     of_self: KeptFile,
     root: PathBuf,
@@ -53,7 +53,7 @@ pub(super) struct MountInfo {
 }
 
 impl MountInfo {
-    pub(super) fn new(host: &Host) -> Self {
+    pub(in crate::collector) fn new(host: &Host) -> Self {
         Self {
             of_init: host.keep_proc("1/mountinfo").with_long_records(),
             of_self: host.keep_proc("self/mountinfo").with_long_records(),
@@ -66,7 +66,7 @@ impl MountInfo {
 
     /// Reads the file where it may have changed; true where it is not what it was. Process 1 may be hidden (`hidepid`); then
     /// our own mounts serve.
-    pub(super) fn read(&mut self) -> Result<bool, CollectError> {
+    pub(in crate::collector) fn read(&mut self) -> Result<bool, CollectError> {
         let trusted = self.read_at.is_some_and(|at| at.elapsed() < TRUSTED);
         // The one that is not open says that it has changed.
         if trusted && !(self.of_init.has_changed() && self.of_self.has_changed()) {
@@ -84,6 +84,11 @@ impl MountInfo {
         self.last.clear();
         self.last.extend_from_slice(now);
         Ok(true)
+    }
+
+    /// What the file held when it was read last.
+    pub(in crate::collector) fn text(&self) -> &[u8] {
+        &self.last
     }
 
     /// The mounts in the kernel's order: one that covers another stands behind it.
