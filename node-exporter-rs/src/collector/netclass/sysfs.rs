@@ -22,8 +22,8 @@ pub(super) struct Sysfs {
     invalid_speed: bool,
     reader: Reader,
     devices: Vec<Device>,
-    /// Whether rtnetlink stood for files in the last scrape; `None` where it is not asked.
-    links: Option<bool>,
+    /// The scrapes in a row in which rtnetlink did not stand for files; `None` where it is not asked.
+    missed: Option<u8>,
     /// The deadline of the scrape, by which its answer is shared.
     round: Option<Instant>,
     /// Whether these are the kernel's files, not those of a tree that was copied.
@@ -32,6 +32,8 @@ pub(super) struct Sysfs {
 
 /// What rtnetlink does not tell, less what is read once.
 const FROM_FILES: [usize; 3] = [ADDR_ASSIGN_TYPE, SPEED, DUPLEX];
+/// So many scrapes in a row are not interfaces that come and go: rtnetlink is asked in another network namespace.
+const ELSEWHERE: u8 = 10;
 
 struct Device {
     /// Of the link in `/sys/class/net`: another one means that the name was given to another interface.
@@ -50,12 +52,12 @@ impl Sysfs {
         let live = host::is_kernel_folder(&host.sys("class/net"));
         let reader = Reader::new(host);
         let devices = Vec::new();
-        Self { filter, invalid_speed, reader, devices, links: None, round: None, live }
+        Self { filter, invalid_speed, reader, devices, missed: None, round: None, live }
     }
 
     /// Lets rtnetlink stand for the files where it says the same.
     pub(super) fn ask_links(&mut self, wanted: bool) {
-        self.links = (wanted && self.live).then_some(false);
+        self.missed = (wanted && self.live).then_some(0);
     }
 
     pub(super) fn answer_by(&mut self, deadline: Instant) {
@@ -69,10 +71,10 @@ impl Sysfs {
         if self.live {
             self.reader.make_room(self.devices.iter().map(|device| &device.files));
         }
-        let linked = self.links.is_some() && self.read_links();
+        let linked = self.missed.is_some() && self.read_links();
+        self.missed = self.missed.map(|missed| if linked { 0 } else { missed.saturating_add(1) });
         // An interface that comes or goes at this moment: rtnetlink will stand for the files again.
-        let passing = self.links == Some(true) && !linked;
-        self.links = self.links.map(|_| linked);
+        let passing = self.missed.is_some_and(|missed| (1..ELSEWHERE).contains(&missed));
         for device in &mut self.devices {
             let told = device.seen.as_ref().filter(|_| linked).map(|seen| seen.state());
             if told.is_some() && device.agreed == told {
@@ -231,5 +233,22 @@ mod tests {
             }
         }
         assert!(host.kept_open() > 0, "nothing stays open");
+    }
+
+    #[test]
+    fn only_where_rtnetlink_keeps_telling_of_others_do_all_files_stay_open() {
+        let host = Host::default();
+        let all = Filter::excluding(Pattern::new("^$").unwrap());
+        let mut sysfs = Sysfs::new(host.clone(), all, true);
+        sysfs.ask_links(true);
+        sysfs.read().unwrap();
+        // As if the kernel's answer were about another one: no interface has this index.
+        sysfs.devices[0].interface.numbers[IFINDEX] = Some(-1);
+        sysfs.missed = Some(0);
+        for scrape in 1..=ELSEWHERE {
+            sysfs.read().unwrap();
+            let few = FROM_FILES.len() * sysfs.devices.len();
+            assert_eq!(host.kept_open() > few, scrape == ELSEWHERE, "scrape {scrape}");
+        }
     }
 }
