@@ -1,12 +1,18 @@
 "use strict";
-// Asks for this page again and puts what has changed into its place, cell by cell, so that nothing moves under a hand or a
-// screen reader.
+// Asks for this page again and changes no more of it than is new, so that nothing moves under a hand or a screen reader.
 
 const every = 1000;
 
+// An element that stays keeps the focus and what is selected in it.
 function put(from, to) {
-    if (from.className !== to.className) from.className = to.className;
-    if (from.innerHTML !== to.innerHTML) from.innerHTML = to.innerHTML;
+    if (from.isEqualNode(to)) return;
+    if (from.nodeName !== to.nodeName) return from.replaceWith(to);
+    if (from.nodeType !== Node.ELEMENT_NODE) return from.data = to.data;
+    for (const {name} of [...from.attributes]) if (!to.hasAttribute(name)) from.removeAttribute(name);
+    for (const {name, value} of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    const [old, now] = [[...from.childNodes], [...to.childNodes]];
+    old.slice(now.length).forEach(node => node.remove());
+    now.forEach((node, i) => i < old.length ? put(old[i], node) : from.append(node));
 }
 
 function rows(page) {
@@ -16,14 +22,9 @@ function rows(page) {
 function merge(next) {
     const [old, now] = [rows(document), rows(next)];
     const same = old.length === now.length && old.every((row, i) => row.id === now[i].id);
-    if (same) {
-        old.forEach((row, i) => {
-            row.className = now[i].className;
-            [...row.cells].forEach((cell, j) => put(cell, now[i].cells[j]));
-        });
-    } else {
-        put(document.getElementById("targets"), next.getElementById("targets"));
-    }
+    const [from, to] = [document.getElementById("targets"), next.getElementById("targets")];
+    if (same) put(from, to);
+    else from.replaceWith(to);
     for (const id of ["summary", "problem"]) put(document.getElementById(id), next.getElementById(id));
     if (document.title !== next.title) {
         document.title = next.title;
