@@ -64,12 +64,15 @@ fn add(files: &mut Files, folder: &str, path: &Path, program: bool) -> Result<()
 fn units(files: &mut Files) -> Result<()> {
     for entry in std::fs::read_dir(workspace().join("images/systemd"))? {
         let path = entry?.path();
-        let folder = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("service" | "socket") => "lib/systemd/system",
-            Some("conf") => "lib/sysusers.d",
-            _ => "etc/default",
-        };
-        add(files, folder, &path, false)?;
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("service" | "socket") => add(files, "lib/systemd/system", &path, false)?,
+            Some("conf") => add(files, "lib/sysusers.d", &path, false)?,
+            // Under the name that the units look for.
+            _ => {
+                let place = format!("etc/default/{}", name(&path.with_extension("")));
+                files.insert(place, (false, std::fs::read(&path)?));
+            }
+        }
     }
     Ok(())
 }
@@ -138,6 +141,20 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
+
+    #[test]
+    fn settings_are_where_the_units_look_for_them() {
+        let mut files = Files::new();
+        units(&mut files).unwrap();
+        let mut units = 0;
+        for (place, (_, text)) in files.iter().filter(|(place, _)| place.ends_with(".service")) {
+            let text = std::str::from_utf8(text).unwrap();
+            let path = text.lines().find_map(|line| line.strip_prefix("EnvironmentFile=-/"));
+            assert!(files.contains_key(path.unwrap()), "{place}: {path:?}");
+            units += 1;
+        }
+        assert_eq!(units, 4);
+    }
 
     #[test]
     fn the_same_files_give_the_same_bytes_with_their_sums_and_modes() {
