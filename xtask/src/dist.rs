@@ -54,8 +54,12 @@ fn name(path: &Path) -> String {
 }
 
 fn add(files: &mut Files, folder: &str, path: &Path, program: bool) -> Result<()> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     let place = if folder == "." { name(path) } else { format!("{folder}/{}", name(path)) };
+    add_as(files, place, path, program)
+}
+
+fn add_as(files: &mut Files, place: String, path: &Path, program: bool) -> Result<()> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     files.insert(place, (program, bytes));
     Ok(())
 }
@@ -70,7 +74,7 @@ fn units(files: &mut Files) -> Result<()> {
             // Under the name that the units look for.
             _ => {
                 let place = format!("etc/default/{}", name(&path.with_extension("")));
-                files.insert(place, (false, std::fs::read(&path)?));
+                add_as(files, place, &path, false)?;
             }
         }
     }

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use e2e::promtool::complaints;
 use e2e::{exposition, servers};
-
 use serde_json::Value;
 
 use crate::hostile::{BOUND, config_map, grown, secret};

@@ -218,12 +218,17 @@ mod tests {
     use super::*;
     use crate::pattern::Pattern;
 
-    #[test]
-    fn files_whose_content_rtnetlink_tells_do_not_stay_open() {
+    fn asking_links() -> (Host, Sysfs) {
         let host = Host::default();
         let all = Filter::excluding(Pattern::new("^$").unwrap());
         let mut sysfs = Sysfs::new(host.clone(), all, true);
         sysfs.ask_links(true);
+        (host, sysfs)
+    }
+
+    #[test]
+    fn files_whose_content_rtnetlink_tells_do_not_stay_open() {
+        let (host, mut sysfs) = asking_links();
         for _scrape in 0..2 {
             sysfs.answer_by(Instant::now());
             sysfs.read().unwrap();
@@ -237,10 +242,7 @@ mod tests {
 
     #[test]
     fn only_where_rtnetlink_keeps_telling_of_others_do_all_files_stay_open() {
-        let host = Host::default();
-        let all = Filter::excluding(Pattern::new("^$").unwrap());
-        let mut sysfs = Sysfs::new(host.clone(), all, true);
-        sysfs.ask_links(true);
+        let (host, mut sysfs) = asking_links();
         sysfs.read().unwrap();
         // As if the kernel's answer were about another one: no interface has this index.
         sysfs.devices[0].interface.numbers[IFINDEX] = Some(-1);
