@@ -41,7 +41,7 @@ impl Files {
     /// The text of a file of at most 1 MiB. The stamp is taken first: a change while the file is read is a change.
     pub fn text(&mut self, path: &Path) -> Result<String, FileError> {
         self.0.push((path.to_owned(), stamp(path)));
-        read(path).map_err(|source| FileError { path: path.to_owned(), source })
+        read(path, LIMIT_BYTES).map_err(|source| FileError { path: path.to_owned(), source })
     }
 
     /// What tells whether any of the files that were read has changed.
@@ -57,11 +57,12 @@ impl Watch {
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The text of a file of at most `limit` bytes.
+pub fn read(path: &Path, limit: u64) -> io::Result<String> {
     let mut text = String::new();
-    let length = File::open(path)?.take(LIMIT_BYTES + 1).read_to_string(&mut text)?;
-    if length as u64 > LIMIT_BYTES {
-        return Err(io::Error::other(format!("it is longer than {LIMIT_BYTES} bytes")));
+    let length = File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    if length as u64 > limit {
+        return Err(io::Error::other(format!("longer than {limit} bytes")));
     }
     Ok(text)
 }

@@ -23,7 +23,7 @@ pub mod process;
 pub mod shutdown;
 pub mod telemetry;
 pub mod web;
-mod yaml;
+pub mod yaml;
 
 pub use exposition::{Exposition, Format};
 pub use family::{Counter, Described, Family, Gauge, Kind, Untyped};

@@ -20,13 +20,13 @@ mod words;
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
+
+use crate::files;
 
 pub use environment::variable;
 pub use labels::LabelOptions;
@@ -34,7 +34,7 @@ pub use quantity::{QuantityError, duration, size};
 pub use words::{Word, described, with_words};
 
 /// A file named by `@FILE` holds this many bytes at most.
-const ARGUMENT_FILE_LIMIT: u64 = 64 * 1024;
+const FILE_LIMIT: u64 = 64 * 1024;
 
 /// Parses `args`, the first of which is the program's name, and the environment.
 ///
@@ -181,7 +181,7 @@ fn expand_files(
     for (i, arg) in args.into_iter().enumerate() {
         match arg.to_str().and_then(|arg| arg.strip_prefix('@')) {
             Some(path) if i > 0 => {
-                let text = argument_file(Path::new(path)).map_err(|problem| {
+                let text = files::read(Path::new(path), FILE_LIMIT).map_err(|problem| {
                     let message = format!("cannot read the arguments in '{path}': {problem}");
                     command.error(ErrorKind::Io, message)
                 })?;
@@ -193,15 +193,6 @@ fn expand_files(
         }
     }
     Ok(expanded)
-}
-
-fn argument_file(path: &Path) -> Result<String, std::io::Error> {
-    let mut text = String::new();
-    let read = File::open(path)?.take(ARGUMENT_FILE_LIMIT + 1).read_to_string(&mut text)?;
-    if read as u64 > ARGUMENT_FILE_LIMIT {
-        return Err(std::io::Error::other(format!("longer than {ARGUMENT_FILE_LIMIT} bytes")));
-    }
-    Ok(text)
 }
 
 /// Rewrites `--no-NAME` to `--NAME=false` where NAME is a switch.

@@ -19,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use exporter_toolkit::yaml;
 use serde_json::Value;
 
 use crate::family::Header;
@@ -102,10 +103,12 @@ impl Config {
     /// Reads a configuration from YAML; `origin` is the file or the flag that holds it, for messages. Fields that mean
     /// nothing are passed over with a warning.
     pub fn read(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        let file: Option<File> = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| unreadable(origin, &error))?;
-        let resources = file.unwrap_or_default().spec.resources;
+        let file: File = yaml::parse(text).map_err(|problem| ConfigError {
+            origin: origin.to_owned(),
+            place: problem.line.zip(problem.column),
+            problem: problem.text,
+        })?;
+        let resources = file.spec.resources;
         let entries = resources.iter().map(compile::entry).collect::<Result<Vec<_>, _>>();
         let entries = entries.map_err(|Wrong { at, problem }| ConfigError {
             origin: origin.to_owned(),
@@ -151,19 +154,6 @@ impl Config {
         }
         custom
     }
-}
-
-/// What the reader of YAML found wrong.
-fn unreadable(origin: &str, error: &serde_saphyr::Error) -> ConfigError {
-    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-    let mut problem = error.without_snippet().render_with_options(options);
-    let place = error.location().map(|at| (at.line(), at.column()));
-    if let Some((line, column)) = place
-        && let Some(bare) = problem.strip_suffix(&format!(" at line {line}, column {column}"))
-    {
-        problem.truncate(bare.len());
-    }
-    ConfigError { origin: origin.to_owned(), place, problem }
 }
 
 /// Renders the objects of one custom resource.

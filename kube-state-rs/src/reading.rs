@@ -1,12 +1,11 @@
 //! The configuration files: what they say, and when they change.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use exporter_toolkit::files;
 
 use crate::configured::Configured;
 use crate::custom::Config;
@@ -68,12 +67,9 @@ fn custom(options: &CustomOptions, configured: &Configured) -> anyhow::Result<Co
 }
 
 fn text(file: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let read = File::open(file).and_then(|opened| opened.take(LIMIT).read_to_string(&mut text));
-    read.with_context(|| {
+    files::read(file, LIMIT).with_context(|| {
         format!("cannot read '{}' (--custom-resource-state-config-file)", file.display())
-    })?;
-    Ok(text)
+    })
 }
 
 /// The configuration files, and how they looked last.

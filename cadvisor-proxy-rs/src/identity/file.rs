@@ -10,11 +10,11 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
+use exporter_toolkit::{files, yaml};
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -31,8 +31,6 @@ const LOOK: Duration = Duration::from_secs(2);
 pub enum FileError {
     #[error("--identity.file {}: {source}", file.display())]
     Read { file: PathBuf, source: io::Error },
-    #[error("--identity.file {}: longer than {LIMIT} bytes", file.display())]
-    TooLong { file: PathBuf },
     #[error("--identity.file {}: neither a PodList nor a list of pods and containers: {problem}", file.display())]
     Unreadable { file: PathBuf, problem: String },
 }
@@ -111,11 +109,7 @@ impl ListedContainer {
 /// Reads the file once.
 pub fn read(file: &Path, labels: &PodLabels, host_ip: Option<&str>) -> Result<Facts, FileError> {
     let wrong = |source| FileError::Read { file: file.to_owned(), source };
-    let mut text = String::new();
-    let read = File::open(file).map_err(wrong)?.take(LIMIT + 1).read_to_string(&mut text);
-    if read.map_err(wrong)? as u64 > LIMIT {
-        return Err(FileError::TooLong { file: file.to_owned() });
-    }
+    let text = files::read(file, LIMIT).map_err(wrong)?;
     let document =
         parse(&text).map_err(|problem| FileError::Unreadable { file: file.to_owned(), problem })?;
     let defaults = Defaults { labels: labels.clone(), host_ip: host_ip.map(str::to_owned) };
@@ -130,9 +124,7 @@ fn parse(text: &str) -> Result<Document, String> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text).map_err(|error| error.to_string());
     }
-    let options = serde_saphyr::options! { with_snippet: false };
-    let parsed: Result<Option<Document>, _> = serde_saphyr::from_str_with_options(text, options);
-    parsed.map(Option::unwrap_or_default).map_err(|error| error.without_snippet().to_string())
+    yaml::parse_large(text).map_err(|problem| problem.to_string())
 }
 
 /// When it was written, and how long it is; a file that is replaced differs in one of these.

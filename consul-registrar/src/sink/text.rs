@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use exporter_toolkit::yaml;
 use serde::{Deserialize, Serialize};
 
 use crate::row::{Identity, Row};
@@ -117,7 +118,7 @@ pub fn read(form: Form, identity: &Identity, text: &str) -> Option<Vec<Row>> {
     let entries: Vec<Entry<'_>> = match form {
         Form::Json => serde_json::from_str(text).ok()?,
         Form::Yaml => {
-            serde_saphyr::from_str::<Vec<Owned>>(text).ok()?.into_iter().map(Entry::from).collect()
+            yaml::parse_large::<Vec<Owned>>(text).ok()?.into_iter().map(Entry::from).collect()
         }
     };
     let cluster = |entry: &Entry<'_>| entry.label("cluster_name") == &*identity.cluster;

@@ -1,55 +1,21 @@
 //! YAML and JSON that users write: where what they say is wrong, and shapes that forgive.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
+use exporter_toolkit::files;
+pub(super) use exporter_toolkit::yaml::Problem;
+pub(super) use exporter_toolkit::yaml::parse_large as yaml;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::{Deserialize, de};
 
 /// A file larger than this is refused.
 const FILE_LIMIT: u64 = 32 << 20;
 
-/// What is wrong with a text, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// From 1, where it is known.
-    pub line: Option<u64>,
-    pub text: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}: {}", self.text),
-            None => f.write_str(&self.text),
-        }
-    }
-}
-
-impl Problem {
-    pub fn at(line: u64, text: impl Into<String>) -> Self {
-        Self { line: (line > 0).then_some(line), text: text.into() }
-    }
-}
-
 /// A whole file, of at most 32 MiB.
 pub(super) fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path)?.take(FILE_LIMIT + 1).read_to_string(&mut text)?;
-    if read as u64 > FILE_LIMIT {
-        return Err(io::Error::other(format!("larger than {} MiB", FILE_LIMIT >> 20)));
-    }
-    Ok(text)
-}
-
-/// One YAML document, which JSON is, too; an empty one is the default.
-pub(super) fn yaml<T: DeserializeOwned + Default>(text: &str) -> Result<T, Problem> {
-    // The file is ours to trust in its size, which is bounded where it is read.
-    let options = serde_saphyr::options! { with_snippet: false, budget: None };
-    let parsed: Result<Option<T>, _> = serde_saphyr::from_str_with_options(text, options);
-    parsed.map(Option::unwrap_or_default).map_err(|error| problem(&error))
+    files::read(path, FILE_LIMIT)
 }
 
 /// One JSON document.
@@ -60,18 +26,6 @@ pub(super) fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
         let text = whole.strip_suffix(&place).unwrap_or(&whole);
         Problem::at(error.line() as u64, text)
     })
-}
-
-fn problem(error: &serde_saphyr::Error) -> Problem {
-    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-    let mut text = error.without_snippet().render_with_options(options);
-    let Some(place) = error.location() else { return Problem { line: None, text } };
-    if let Some(bare) =
-        text.strip_suffix(&format!(" at line {}, column {}", place.line(), place.column()))
-    {
-        text.truncate(bare.len());
-    }
-    Problem::at(place.line(), text)
 }
 
 /// A text, a number or a boolean, as text: `9100`, `"9100"`, `true`.

@@ -16,7 +16,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::Setting;
-use crate::yaml;
+use crate::{files, yaml};
 
 /// The flag that names the file, and the one that asks for a check; neither can stand in the file.
 pub(super) const FLAG: &str = "config.file";
@@ -54,7 +54,7 @@ pub(super) fn settings(
     path: &Path,
     known: impl Fn(&Arg) -> bool,
 ) -> Result<Vec<Setting>, clap::Error> {
-    let text = super::argument_file(path).map_err(|problem| {
+    let text = files::read(path, super::FILE_LIMIT).map_err(|problem| {
         let message = format!("cannot read --config.file '{}': {problem}", path.display());
         command.error(ErrorKind::Io, message)
     })?;
@@ -63,6 +63,7 @@ pub(super) fn settings(
         None => path.display().to_string(),
     };
     let entries = yaml::parse::<Entries>(&text).map_err(|problem| {
+        let problem = problem.with_key(&text);
         let message = format!("{}: {}", place(problem.line), problem.text);
         command.error(ErrorKind::InvalidValue, message)
     })?;

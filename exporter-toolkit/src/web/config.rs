@@ -113,7 +113,7 @@ impl Secured {
 
 /// An empty file is an empty configuration, as for the peer.
 fn parse(file: &Path, text: &str) -> Result<File, ConfigError> {
-    yaml::parse(text).map_err(|problem| ConfigError::yaml(file, problem))
+    yaml::parse(text).map_err(|problem| ConfigError::yaml(file, problem.with_key(text)))
 }
 
 /// Holds what is in force and looks for changes when it is asked.

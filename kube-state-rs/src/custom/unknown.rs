@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use exporter_toolkit::yaml;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Location;
@@ -65,14 +66,16 @@ const STATE_SET: Shape = Fields(&[
 /// The fields of `text`, a configuration, that mean nothing.
 pub(super) fn fields(text: &str) -> Vec<(String, Location)> {
     let mut unknown = Vec::new();
-    if let Ok(Some(root)) = serde_saphyr::from_str::<Option<Node>>(text) {
+    if let Ok(root) = yaml::parse::<Node>(text) {
         root.look(&FILE, &mut unknown);
     }
     unknown
 }
 
 /// A value, of which only the fields' names matter.
+#[derive(Default)]
 enum Node {
+    #[default]
     Scalar,
     List(Vec<Node>),
     Fields(Vec<(Text, Node)>),

@@ -1,10 +1,10 @@
 //! The file of `--config`: the peer's options as YAML, under the names that the peer gives them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use exporter_toolkit::files;
+use exporter_toolkit::yaml::{self, Problem};
 use serde::Deserialize;
 
 use super::Options;
@@ -17,10 +17,8 @@ const LIMIT: u64 = 4 << 20;
 pub enum ConfigError {
     #[error("cannot read '{}': {source} (--config)", file.display())]
     Read { file: PathBuf, source: std::io::Error },
-    #[error("'{}' is longer than {LIMIT} bytes (--config)", file.display())]
-    TooLong { file: PathBuf },
     #[error("'{}' is no configuration: {problem} (--config)", file.display())]
-    Parse { file: PathBuf, problem: String },
+    Parse { file: PathBuf, problem: Problem },
 }
 
 /// A value where the peer takes a list, a map whose keys are meant, or a text with commas.
@@ -81,33 +79,19 @@ struct Config {
 
 /// Replaces what `file` sets and returns its text, if it is there. Unknown keys are ignored, as the peer ignores them.
 pub(super) fn overlay(options: &mut Options, file: &Path) -> Result<Option<String>, ConfigError> {
-    let text = match read(file) {
-        Err(ConfigError::Read { source, .. })
+    let text = match files::read(file, LIMIT) {
+        Err(source)
             if source.kind() == std::io::ErrorKind::NotFound && options.continue_without_config =>
         {
             tracing::warn!(file = %file.display(), "the file of --config is not there yet");
             return Ok(None);
         }
-        read => read?,
+        read => read.map_err(|source| ConfigError::Read { file: file.to_owned(), source })?,
     };
-    let config: Config = serde_saphyr::from_str(&text).map_err(|error| ConfigError::Parse {
-        file: file.to_owned(),
-        problem: error.to_string(),
-    })?;
+    let config: Config = yaml::parse(&text)
+        .map_err(|problem| ConfigError::Parse { file: file.to_owned(), problem })?;
     config.put(options);
     Ok(Some(text))
-}
-
-fn read(file: &Path) -> Result<String, ConfigError> {
-    let failed = |source| ConfigError::Read { file: file.to_owned(), source };
-    let mut text = String::new();
-    File::open(file)
-        .and_then(|opened| opened.take(LIMIT + 1).read_to_string(&mut text))
-        .map_err(failed)?;
-    if text.len() as u64 > LIMIT {
-        return Err(ConfigError::TooLong { file: file.to_owned() });
-    }
-    Ok(text)
 }
 
 impl Config {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use exporter_toolkit::files::{FileError, Files};
+use exporter_toolkit::yaml::{self, Problem};
 use serde::Deserialize;
 
 use super::{Action, Rule, Rules, is_name};
@@ -14,13 +15,13 @@ pub enum RulesError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error("{}: {problem} (--relabel-file)", path.display())]
-    Yaml { path: PathBuf, problem: String },
+    Yaml { path: PathBuf, problem: Problem },
     /// `number` counts from 1.
     #[error("{}: rule {number}: {problem} (--relabel-file)", path.display())]
     Rule { path: PathBuf, number: usize, problem: String },
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mapping {
     metric_relabel_configs: Vec<Given>,
@@ -59,10 +60,8 @@ pub(crate) fn read(path: &Path) -> Result<Rules, RulesError> {
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Rules, RulesError> {
-    let given = rules(text).map_err(|problem| RulesError::Yaml {
-        path: path.to_owned(),
-        problem: problem.lines().next().unwrap_or_default().to_owned(),
-    })?;
+    let given =
+        rules(text).map_err(|problem| RulesError::Yaml { path: path.to_owned(), problem })?;
     let rules = given.into_iter().enumerate().map(|(at, given)| {
         checked(given).map_err(|problem| RulesError::Rule {
             path: path.to_owned(),
@@ -74,16 +73,12 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Rules, RulesError> {
 }
 
 /// A mapping is told by its key, so that an error is about what was meant.
-fn rules(text: &str) -> Result<Vec<Given>, String> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let is_mapping = text.lines().any(|line| line.starts_with("metric_relabel_configs"));
-    let given = if is_mapping {
-        serde_saphyr::from_str_with_options(text, options)
-            .map(|mapping: Mapping| mapping.metric_relabel_configs)
+fn rules(text: &str) -> Result<Vec<Given>, Problem> {
+    if text.lines().any(|line| line.starts_with("metric_relabel_configs")) {
+        yaml::parse::<Mapping>(text).map(|mapping| mapping.metric_relabel_configs)
     } else {
-        serde_saphyr::from_str_with_options(text, options)
-    };
-    given.map_err(|error| error.without_snippet().to_string())
+        yaml::parse(text)
+    }
 }
 
 fn checked(given: Given) -> Result<Rule, String> {

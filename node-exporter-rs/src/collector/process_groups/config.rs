@@ -1,9 +1,9 @@
 //! The file of `--collector.process-groups`: groups with a name, and rules that say which processes belong to them.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
+use exporter_toolkit::files;
+use exporter_toolkit::yaml::{self, Problem};
 use regex_lite::Regex;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_saphyr::{Location, Spanned};
@@ -82,26 +82,16 @@ pub(super) enum Verdict {
 
 impl Groups {
     pub(super) fn load(file: &Path) -> Result<Self, BuildError> {
-        let read = || -> std::io::Result<String> {
-            let mut text = String::new();
-            if File::open(file)?.take(FILE_LIMIT + 1).read_to_string(&mut text)? as u64 > FILE_LIMIT
-            {
-                return Err(std::io::Error::other(format!("longer than {FILE_LIMIT} bytes")));
-            }
-            Ok(text)
-        };
-        let text = read().map_err(|source| wrong(file, None, &source.to_string()))?;
-        Self::parse(&text).map_err(|(line, problem)| wrong(file, line, &problem))
+        let text = files::read(file, FILE_LIMIT)
+            .map_err(|source| wrong(file, &Problem::at(0, source.to_string())))?;
+        Self::parse(&text).map_err(|problem| wrong(file, &problem))
     }
 
-    /// The error is the line, where it is known, and the problem.
-    fn parse(text: &str) -> Result<Self, (Option<u64>, String)> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        let document: Option<Document> =
-            serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error))?;
-        let at = |place: Location, problem: &str| Err((Some(place.line()), problem.to_owned()));
-        let entries =
-            document.ok_or((None, "groups expected, the file is empty".to_owned()))?.groups;
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let document: Option<Document> = yaml::parse(text)?;
+        let at = |place: Location, problem: &str| Err(Problem::at(place.line(), problem));
+        let empty = || Problem::at(0, "groups expected, the file is empty");
+        let entries = document.ok_or_else(empty)?.groups;
         if entries.value.is_empty() || entries.value.len() > MOST_GROUPS {
             return at(entries.referenced, &format!("from 1 to {MOST_GROUPS} groups expected"));
         }
@@ -183,22 +173,10 @@ impl Rule {
     }
 }
 
-/// An error of the YAML reader without the place behind it, which is told apart.
-fn explain(error: &serde_saphyr::Error) -> (Option<u64>, String) {
-    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-    let mut problem = error.without_snippet().render_with_options(options);
-    let Some(place) = error.location() else { return (None, problem) };
-    let suffix = format!(" at line {}, column {}", place.line(), place.column());
-    if let Some(message) = problem.strip_suffix(&suffix) {
-        problem.truncate(message.len());
-    }
-    (Some(place.line()), problem)
-}
-
-fn wrong(file: &Path, line: Option<u64>, problem: &str) -> BuildError {
-    let line = line.map_or(String::new(), |line| format!(":{line}"));
+fn wrong(file: &Path, problem: &Problem) -> BuildError {
+    let line = problem.line.map_or(String::new(), |line| format!(":{line}"));
     let place = format!("{}{line}", file.display());
-    BuildError::File { place, problem: problem.to_owned(), flag: FILE.name() }
+    BuildError::File { place, problem: problem.text.clone(), flag: FILE.name() }
 }
 
 #[cfg(test)]
