@@ -36,7 +36,16 @@ pub fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Problem> {
 
 /// As [`parse`], without the bounds that are meant for documents of strangers: for lists of many thousand entries.
 pub fn parse_large<T: DeserializeOwned + Default>(text: &str) -> Result<T, Problem> {
-    with(text, serde_saphyr::options! { with_snippet: false, budget: None })
+    with(text, large())
+}
+
+/// All documents of a text, which may be large; empty ones are left out.
+pub fn documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Problem> {
+    serde_saphyr::from_multiple_with_options(text, large()).map_err(|error| Problem::new(&error))
+}
+
+fn large() -> Options {
+    serde_saphyr::options! { with_snippet: false, budget: None }
 }
 
 fn with<T: DeserializeOwned + Default>(text: &str, options: Options) -> Result<T, Problem> {
@@ -154,5 +163,7 @@ mod tests {
         let text = format!("[{}]", "a,".repeat(300_000));
         assert!(parse::<Vec<String>>(&text).is_err());
         assert_eq!(parse_large::<Vec<String>>(&text).unwrap().len(), 300_000);
+        let two = format!("{text}\n---\n# nothing\n---\n{text}\n");
+        assert_eq!(documents::<Vec<String>>(&two).unwrap().len(), 2);
     }
 }

@@ -6,7 +6,7 @@ use std::io::{Read, Write, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use exporter_toolkit::Format;
+use exporter_toolkit::{Format, yaml};
 use serde_json::Value;
 
 use crate::options::{MetricOptions, ObjectOptions};
@@ -73,7 +73,7 @@ fn documents(file: &Path) -> Result<Vec<Value>, RenderError> {
         let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
         return values.collect::<Result<_, _>>().map_err(|error| parse(error.to_string()));
     }
-    serde_saphyr::from_multiple(&text).map_err(|error| parse(error.to_string()))
+    yaml::documents(&text).map_err(|problem| parse(problem.to_string()))
 }
 
 fn read(file: &Path) -> std::io::Result<String> {

@@ -7,7 +7,7 @@ use http::header::{HeaderValue, USER_AGENT};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 
 use super::token::Token;
-use super::{CONNECT_TIMEOUT, Client, ConnectError, proxy};
+use super::{CONNECT_TIMEOUT, Client, ConnectError, kubeconfig, proxy};
 
 /// Where a pod finds its service account: `token` and `ca.crt`.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -89,16 +89,12 @@ impl Access {
     }
 
     async fn kubeconfig(&self, file: &Path) -> Result<(kube::Config, bool), ConnectError> {
-        let wrong = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
-            file: file.to_owned(),
-            problem: super::error::chain(&error),
-        };
-        let kubeconfig = Kubeconfig::read_from(file).map_err(wrong)?;
+        let wrong = |problem| ConnectError::Kubeconfig { file: file.to_owned(), problem };
+        let kubeconfig = kubeconfig::read(file).map_err(wrong)?;
         let options = KubeConfigOptions { context: self.context.clone(), ..Default::default() };
         let own_proxy = proxy_of(&kubeconfig, self.context.as_ref()).is_some();
-        let config =
-            kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(wrong)?;
-        Ok((config, own_proxy))
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        Ok((config.map_err(|error| wrong(super::error::chain(&error)))?, own_proxy))
     }
 
     fn override_server(&self, config: &mut kube::Config) -> Result<(), ConnectError> {
