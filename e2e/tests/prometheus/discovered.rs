@@ -1,10 +1,17 @@
 //! manifests/prometheus/kubernetes.yaml on a real cluster: each of its jobs finds what it is for, with the labels that tie an
 //! application to its pod and its node.
 
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
 use anyhow::{Context as _, Result, ensure};
+use e2e::agent::local;
 use e2e::cluster::Cluster;
+use e2e::site::Site;
 use e2e::storage::{Kind, Storage};
-use e2e::{dashboards, servers, wait_until};
+use e2e::{Server, dashboards, free_port, servers, wait_until};
 use serde_json::Value;
 
 use crate::scene::{OFTEN, PATIENCE, manifests, ours};
@@ -84,7 +91,7 @@ const EXPECTED: &[(&str, &str, &str, &[Label])] = &[
 ];
 
 /// The configuration as it is, but that the API server is found and believed from outside the cluster.
-fn config(cluster: &Cluster) -> String {
+fn config(cluster: &Cluster, blackbox: SocketAddr) -> String {
     let pki =
         |name: &str| cluster.kubeconfig.with_file_name("pki").join(name).display().to_string();
     let api = format!(
@@ -101,9 +108,48 @@ fn config(cluster: &Cluster) -> String {
             OFTEN,
             ("rules/", &rules),
             ("{role: ", &api),
+            ("blackbox-exporter.monitoring:9115", &blackbox.to_string()),
             ("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt", &pki("ca.crt")),
         ],
     )
+}
+
+/// The exporter behind the jobs of Services and Ingresses. The names that it is told to ask exist inside the cluster alone,
+/// so a proxy answers for them.
+struct Probes {
+    _exporter: Server,
+    _proxy: Site,
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Probes {
+    fn start(program: &Path, folder: &Path) -> Self {
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let note = Arc::clone(&asked);
+        let proxy = Site::start(0, move |request, reply| {
+            note.lock().unwrap().push(request.path.clone());
+            reply.send(200, "", b"open")
+        });
+        let proxy = proxy.unwrap();
+        let file = folder.join("blackbox.yaml");
+        let http = format!(
+            "{{proxy_url: 'http://{}', skip_resolve_phase_with_proxy: true}}",
+            proxy.address()
+        );
+        let module = format!("modules: {{http_2xx: {{prober: http, http: {http}}}}}\n");
+        std::fs::write(&file, module).unwrap();
+        let address = local(free_port().unwrap());
+        let mut command = Command::new(program);
+        command.arg(format!("--config.file={}", file.display()));
+        command.arg(format!("--web.listen-address={address}"));
+        let exporter = Server::start("blackbox_exporter", &mut command).unwrap();
+        Self { _exporter: exporter, _proxy: proxy, address, asked }
+    }
+
+    fn has_asked(&self, url: &str) -> bool {
+        self.asked.lock().unwrap().iter().any(|asked| asked == url)
+    }
 }
 
 fn matches(pattern: &str, value: &str, space: &str) -> bool {
@@ -146,11 +192,15 @@ fn are_found(storage: &Storage, space: &str) -> Result<()> {
 fn seven_jobs_find_a_cluster_and_an_application_is_scraped_with_its_pods_name_and_address() {
     let test = "Prometheus by kubernetes_sd";
     let Some(program) = servers::need(test, "prometheus") else { return };
+    let Some(exporter) = servers::need(test, "blackbox_exporter") else { return };
     let Some(cluster) = Cluster::old(test) else { return };
     let space = cluster.space("discovered");
+    let folder = tempfile::tempdir().unwrap();
+    let probes = Probes::start(&exporter, folder.path());
     let objects = format!("{}{MORE}", dashboards::APPLICATION);
     cluster.apply(&objects.replace("SPACE", &space.name));
-    let storage = Storage::start(Kind::Prometheus, &program, &config(&cluster)).unwrap();
+    let storage =
+        Storage::start(Kind::Prometheus, &program, &config(&cluster, probes.address)).unwrap();
     wait_until("targets of all jobs", PATIENCE, || are_found(&storage, &space.name)).unwrap();
     for job in ["pods", "service-endpoints"] {
         let up = format!(
@@ -158,6 +208,13 @@ fn seven_jobs_find_a_cluster_and_an_application_is_scraped_with_its_pods_name_an
             space.name
         );
         storage.expect(&up, |up| up == 1.0).unwrap();
+    }
+    let service = format!("probed.{}.svc:80", space.name);
+    let urls = [format!("http://{service}/"), "http://door.example/shop".to_owned()];
+    for (instance, url) in [service.as_str(), "http://door.example/shop"].into_iter().zip(&urls) {
+        let open = format!("probe_success{{instance=\"{instance}\",namespace=\"{}\"}}", space.name);
+        storage.expect(&open, |open| open == 1.0).unwrap();
+        assert!(probes.has_asked(url), "{url} is not among {:?}", probes.asked);
     }
     // What etcd's job needs is not here: it alone is not started, and the log says so.
     let log = storage.log();
