@@ -38,8 +38,7 @@ fn flags(consul: &Consul, file: &Path) -> Vec<String> {
 }
 
 fn rows(consul: &Consul) -> Vec<Value> {
-    let list = consul.get(&format!("/v1/catalog/node-services/{NODE}")).unwrap();
-    list["Services"].as_array().cloned().unwrap_or_default()
+    crate::consul::rows(consul).unwrap().0.into_values().collect()
 }
 
 #[test]
