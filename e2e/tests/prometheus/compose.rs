@@ -4,6 +4,10 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::local;
@@ -63,9 +67,22 @@ impl Project {
     }
 
     fn compose(&self, args: &[&str]) -> Output {
-        let mut command = Command::new("docker-compose");
-        command.current_dir(self.folder.path().join("images/compose"));
+        let mut command = self.command("docker-compose");
         command.args(["--project-name", &self.name, "--profile", "alerting"]).args(args);
+        done(&mut command)
+    }
+
+    /// The script beside the file, which waits so many seconds for each container's health.
+    fn update(&self, seconds: u32) -> Command {
+        let mut command = self.command("sh");
+        command.arg("update").env("WAIT", seconds.to_string());
+        command.env("COMPOSE", format!("docker-compose --project-name {}", self.name));
+        command
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path().join("images/compose"));
         let group = std::fs::metadata("/var/run/docker.sock").unwrap().gid();
         command.env("DOCKER_GROUP", group.to_string());
         // The agents' images are called e2e/AGENT:PROCESS.
@@ -73,10 +90,53 @@ impl Project {
         for (variable, image) in &self.images {
             command.env(variable, image.name());
         }
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "docker-compose {}: {said}", args.join(" "));
-        output
+        command
+    }
+
+    fn container(&self, service: &str) -> String {
+        let id = self.compose(&["ps", "--quiet", service]).stdout;
+        String::from_utf8(id).unwrap().trim().to_owned()
+    }
+}
+
+fn done(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    output
+}
+
+/// Scrapes some ports of this host, a new connection each time, until it is asked what failed.
+struct Scraper {
+    ending: Arc<AtomicBool>,
+    thread: JoinHandle<(usize, Vec<String>)>,
+}
+
+impl Scraper {
+    fn start(ports: Vec<u16>) -> Self {
+        let ending = Arc::<AtomicBool>::default();
+        let ended = Arc::clone(&ending);
+        let thread = thread::spawn(move || {
+            let (mut answers, mut failures) = (0, Vec::new());
+            while !ended.load(Ordering::Relaxed) {
+                for port in &ports {
+                    match e2e::http::get(local(*port), "/metrics") {
+                        Ok(answer) if answer.status == 200 => answers += 1,
+                        Ok(answer) => failures.push(format!("{port}: {}", answer.status)),
+                        Err(error) => failures.push(format!("{port}: {error:#}")),
+                    }
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            (answers, failures)
+        });
+        Self { ending, thread }
+    }
+
+    /// How many scrapes were answered, and what was wrong with the others.
+    fn end(self) -> (usize, Vec<String>) {
+        self.ending.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
     }
 }
 
@@ -108,8 +168,7 @@ fn on_ports(text: &str, ports: &[(String, u16)]) -> String {
 }
 
 fn is_healthy(project: &Project, service: &str) -> Result<()> {
-    let id = String::from_utf8(project.compose(&["ps", "--quiet", service]).stdout)?;
-    let state = docker(&["inspect", "--format={{json .State}}", id.trim()]);
+    let state = docker(&["inspect", "--format={{json .State}}", &project.container(service)]);
     let state: serde_json::Value = serde_json::from_str(&state)?;
     ensure!(state["Health"]["Status"] == "healthy", "{service}: {state}");
     Ok(())
@@ -167,4 +226,24 @@ fn a_host_has_its_monitoring_by_one_command() {
         Ok::<_, anyhow::Error>(())
     })
     .unwrap();
+    loses_no_scrape_in_an_update(&project);
+}
+
+fn loses_no_scrape_in_an_update(project: &Project) {
+    let agents = ["node-exporter", "cadvisor-proxy", "registrar"];
+    let old = agents.map(|agent| project.container(agent));
+    let scraper = Scraper::start(["9100", "4194", "4195", "10243"].map(|p| project.port(p)).into());
+    let refused = project.update(0).output().unwrap();
+    let why = "node-exporter: the new container is not healthy";
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains(why), "{said}");
+    assert_eq!(agents.map(|agent| project.container(agent)), old);
+    let said = done(&mut project.update(60));
+    let (answers, failures) = scraper.end();
+    assert!(failures.is_empty() && answers > 100, "{answers} answers, {failures:#?}, {said:?}");
+    for (agent, old) in agents.into_iter().zip(old) {
+        let new = project.container(agent);
+        assert!(new != old && new.lines().count() == 1, "{agent}: {old} before, {new} now");
+        is_healthy(project, agent).unwrap();
+    }
 }
