@@ -14,6 +14,7 @@ pub mod http;
 pub mod process;
 pub mod promtool;
 pub mod sample;
+pub mod scraper;
 pub mod servers;
 pub mod site;
 pub mod storage;

@@ -3,13 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::agent::{cadvisor_proxy_rs, local, node_exporter_rs};
-use e2e::http::Request;
+use e2e::scraper::Scraper;
 use e2e::storage::{Kind, Storage};
 use e2e::{Server, free_port, servers, wait_until};
 use rustix::process::Signal;
@@ -38,26 +36,6 @@ fn started(address: SocketAddr, folder: &Path, number: usize) -> Server {
     server
 }
 
-/// Scrapes on a connection each, as often as it can; the first that fails ends it.
-fn scrape(address: SocketAddr, ends: &AtomicBool, scrapes: &AtomicUsize) -> Result<()> {
-    while !ends.load(Ordering::Relaxed) {
-        let response = Request::new(address, "/metrics").send()?;
-        let text = response.text()?;
-        ensure!(response.status == 200 && text.contains("\nnode_load1 "), "{text}");
-        scrapes.fetch_add(1, Ordering::Relaxed);
-    }
-    Ok(())
-}
-
-/// Ends the clients also where the test fails, which waits for them.
-struct Ending<'a>(&'a AtomicBool);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 fn config(address: SocketAddr) -> String {
     format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n\
@@ -73,31 +51,24 @@ fn an_update_on_one_port_loses_no_scrape() {
     let mut older = started(address, folder.path(), 0);
     let storage = Storage::start(Kind::Prometheus, &program, &config(address)).unwrap();
     storage.expect("count(process_start_time_seconds)", |count| count == 1.0).unwrap();
-    let (ends, scrapes) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        let ending = Ending(&ends);
-        let clients = [(); 2].map(|()| scope.spawn(|| scrape(address, &ends, &scrapes)));
-        for number in 1..=UPDATES {
-            let newer = started(address, folder.path(), number);
-            older.signal(Signal::TERM).unwrap();
-            let status = older.wait(PATIENCE).unwrap();
-            assert!(status.success(), "{status}");
-            older = newer;
-            // Prometheus has seen it before the next one comes.
-            let starts = format!("changes(process_start_time_seconds[1h]) == {number}");
-            wait_until(&starts, PATIENCE, || {
-                let found = storage.asked().series(&starts)?;
-                ensure!(found.len() == 1, "{found:?}");
-                Ok::<_, anyhow::Error>(())
-            })
-            .unwrap();
-        }
-        drop(ending);
-        for client in clients {
-            client.join().unwrap().unwrap();
-        }
-    });
-    assert!(scrapes.load(Ordering::Relaxed) > UPDATES);
+    let clients = [(); 2].map(|()| Scraper::start(vec![address], "\nnode_load1 ", Duration::ZERO));
+    for number in 1..=UPDATES {
+        let newer = started(address, folder.path(), number);
+        older.signal(Signal::TERM).unwrap();
+        let status = older.wait(PATIENCE).unwrap();
+        assert!(status.success(), "{status}");
+        older = newer;
+        // Prometheus has seen it before the next one comes.
+        let starts = format!("changes(process_start_time_seconds[1h]) == {number}");
+        wait_until(&starts, PATIENCE, || {
+            let found = storage.asked().series(&starts)?;
+            ensure!(found.len() == 1, "{found:?}");
+            Ok::<_, anyhow::Error>(())
+        })
+        .unwrap();
+    }
+    let scrapes: usize = clients.into_iter().map(|client| client.end().unwrap()).sum();
+    assert!(scrapes > UPDATES);
     assert_eq!(storage.number("min_over_time(up[1h])").unwrap(), 1.0);
     // Each process was followed by the next, and none answered before its time or after it.
     let changes = storage.number("changes(process_start_time_seconds[1h])").unwrap();

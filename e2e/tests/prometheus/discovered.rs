@@ -210,8 +210,8 @@ fn seven_jobs_find_a_cluster_and_an_application_is_scraped_with_its_pods_name_an
         storage.expect(&up, |up| up == 1.0).unwrap();
     }
     let service = format!("probed.{}.svc:80", space.name);
-    let urls = [format!("http://{service}/"), "http://door.example/shop".to_owned()];
-    for (instance, url) in [service.as_str(), "http://door.example/shop"].into_iter().zip(&urls) {
+    let door = "http://door.example/shop";
+    for (instance, url) in [(&*service, &*format!("http://{service}/")), (door, door)] {
         let open = format!("probe_success{{instance=\"{instance}\",namespace=\"{}\"}}", space.name);
         storage.expect(&open, |open| open == 1.0).unwrap();
         assert!(probes.has_asked(url), "{url} is not among {:?}", probes.asked);

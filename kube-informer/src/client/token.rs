@@ -1,11 +1,11 @@
 //! The bearer token in a file: a projected service account token is replaced before its hour is over.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use exporter_toolkit::files;
 use http::HeaderValue;
 
 use super::ConnectError;
@@ -54,9 +54,7 @@ fn header(file: &Path) -> io::Result<HeaderValue> {
 
 /// A short file's text without the blanks around it.
 pub(crate) fn read(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(LIMIT).read_to_string(&mut text)?;
-    match text.trim() {
+    match files::read(file, LIMIT)?.trim() {
         "" => Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty")),
         text => Ok(text.to_owned()),
     }
