@@ -104,6 +104,16 @@ fn done(command: &mut Command) -> Output {
     output
 }
 
+impl Drop for Project {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let logs = self.compose(&["logs", "--no-color", "--tail=40"]);
+            eprintln!("{}", String::from_utf8_lossy(&logs.stdout));
+        }
+        self.compose(&["down", "--volumes", "--timeout=5"]);
+    }
+}
+
 /// Every number that is one of these ports is replaced.
 fn on_ports(text: &str, ports: &[(String, u16)]) -> String {
     let mut out = String::new();
