@@ -33,17 +33,18 @@ pub fn trim() {
     glibc::malloc_trim();
 }
 
-/// Gives free memory back to the kernel, and the pages of the program's code, most of which only the start needed: what
-/// runs again is mapped again from the page cache, a few dozen faults in all. To be called when start-up is over.
+/// Gives free memory back to the kernel, and the pages of the program's code and constants, most of which only the start
+/// needed: what is used again is mapped again from the page cache, a few dozen faults in all. To be called when start-up is
+/// over.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         glibc::malloc_trim();
         if let (Ok(maps), Ok(program)) =
-            (File::open("/proc/self/maps"), fs::read_link("/proc/self/exe"))
+            (File::open("/proc/self/smaps"), fs::read_link("/proc/self/exe"))
         {
             let lines = BufReader::new(maps).lines().map_while(Result::ok);
-            lines.filter_map(|line| code(&line, &program)).for_each(glibc::forget);
+            unchanged(lines, &program).for_each(glibc::forget);
         }
     }
 }
@@ -59,15 +60,35 @@ pub fn give_back_now_and_later() {
     });
 }
 
-/// The addresses of a line of `/proc/PID/maps` (Documentation/filesystems/proc.rst, 1.1) that maps the program's code.
+/// The addresses in `/proc/PID/smaps` (Documentation/filesystems/proc.rst, 1.1) that map the program's code and constants:
+/// what nobody may write, and of which no page differs from the file's, as those with relocations do.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn code(line: &str, program: &Path) -> Option<Range<usize>> {
-    let mut columns = line.split_ascii_whitespace();
-    let (start, end) = columns.next()?.split_once('-')?;
-    let private_code = columns.next()? == "r-xp";
-    let path = columns.nth(3)?;
+fn unchanged(
+    lines: impl Iterator<Item = String>,
+    program: &Path,
+) -> impl Iterator<Item = Range<usize>> {
+    let mut mapping = None;
+    lines.filter_map(move |line| {
+        let mut columns = line.split_ascii_whitespace();
+        match (columns.next()?, columns.next()?) {
+            // Pages that are the process's own, in kB.
+            ("Anonymous:", "0") => mapping.take(),
+            (field, _) if field.ends_with(':') => None,
+            (addresses, rights) => {
+                let readable = matches!(rights, "r-xp" | "r--p");
+                let ours = columns.nth(3).is_some_and(|path| Path::new(path) == program);
+                mapping = (readable && ours).then(|| range(addresses)).flatten();
+                None
+            }
+        }
+    })
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn range(text: &str) -> Option<Range<usize>> {
+    let (start, end) = text.split_once('-')?;
     let address = |text| usize::from_str_radix(text, 16).ok();
-    (private_code && Path::new(path) == program).then_some(address(start)?..address(end)?)
+    Some(address(start)?..address(end)?)
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -94,13 +115,13 @@ mod glibc {
         let _released = unsafe { libc::malloc_trim(0) };
     }
 
-    /// `madvise(2)` with `MADV_DONTNEED` on code that is mapped from the program's file.
-    pub(super) fn forget(code: Range<usize>) {
-        let start = std::ptr::with_exposed_provenance_mut(code.start);
-        // SAFETY: the range is a private mapping of the program's file that the kernel lists as readable, executable and
-        // not writable. Such pages hold what the file holds, as position-independent code has no relocations, so
-        // forgetting them changes no byte: the next access maps the file's page again.
-        let _forgotten = unsafe { libc::madvise(start, code.len(), libc::MADV_DONTNEED) };
+    /// `madvise(2)` with `MADV_DONTNEED` on what is mapped from the program's file and not changed.
+    pub(super) fn forget(mapped: Range<usize>) {
+        let start = std::ptr::with_exposed_provenance_mut(mapped.start);
+        // SAFETY: the range is a private mapping of the program's file that the kernel lists as not writable and without a
+        // page of the process's own. All its pages hold what the file holds, so forgetting them changes no byte: the next
+        // access maps the file's page again.
+        let _forgotten = unsafe { libc::madvise(start, mapped.len(), libc::MADV_DONTNEED) };
     }
 }
 
@@ -109,20 +130,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_programs_code_is_forgotten() {
+    fn only_what_the_program_cannot_have_changed_is_forgotten() {
         let program = Path::new("/usr/bin/agent");
-        let line = |rest: &str| code(&format!("7f00-7f10 {rest}"), program);
-        assert_eq!(line("r-xp 001ee000 fe:00 77    /usr/bin/agent"), Some(0x7f00..0x7f10));
-        for other in [
-            "r--p 00000000 fe:00 77    /usr/bin/agent",
-            "rw-p 00600000 fe:00 77    /usr/bin/agent",
-            "r-xp 00000000 fe:00 78    /usr/lib/libc.so.6",
-            "r-xp 00000000 00:00 0     [vdso]",
-            "rw-p 00000000 00:00 0",
-            "",
-        ] {
-            assert_eq!(line(other), None, "{other}");
-        }
+        let smaps = "\
+            1000-2000 r--p 00000000 fe:00 77    /usr/bin/agent\n\
+            Size:                  4 kB\nAnonymous:             0 kB\nKSM:                   0 kB\n\
+            2000-3000 r-xp 00001000 fe:00 77    /usr/bin/agent\nAnonymous:             0 kB\n\
+            3000-4000 r--p 00002000 fe:00 77    /usr/bin/agent\nAnonymous:             4 kB\n\
+            4000-5000 rw-p 00003000 fe:00 77    /usr/bin/agent\nAnonymous:             0 kB\n\
+            5000-6000 r-xp 00000000 fe:00 78    /usr/lib/libc.so.6\nAnonymous:             0 kB\n\
+            6000-7000 r-xp 00000000 00:00 0     [vdso]\nAnonymous:             0 kB\n\
+            7000-8000 rw-p 00000000 00:00 0\nAnonymous:             0 kB\n\
+            8000-9000 r--s 00001000 fe:00 77    /usr/bin/agent\nAnonymous:             0 kB\n\nodd\n";
+        let lines = smaps.lines().map(str::to_owned);
+        let found: Vec<_> = unchanged(lines, program).collect();
+        assert_eq!(found, [0x1000..0x2000, 0x2000..0x3000]);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use e2e::servers;
 
+use crate::order;
+
 /// Which build of an agent a task needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Profile {
@@ -48,8 +50,8 @@ pub(crate) struct Programs {
     pub(crate) registrar: PathBuf,
 }
 
-/// Builds all agents that no variable names, with one command: what they share is compiled once.
-pub(crate) fn agents(profile: Profile) -> Result<Programs> {
+/// Builds all agents that no variable names for a try on this machine, with one command: what they share is compiled once.
+pub(crate) fn agents() -> Result<Programs> {
     let names = ["node-exporter-rs", "kube-state-rs", "cadvisor-proxy-rs", "consul-registrar"];
     let given = names.map(named);
     let missing: Vec<&str> = names
@@ -58,10 +60,10 @@ pub(crate) fn agents(profile: Profile) -> Result<Programs> {
         .filter(|(_, given)| given.is_none())
         .map(|(n, _)| n)
         .collect();
-    let messages = if missing.is_empty() { Vec::new() } else { build(&missing, profile)? };
+    let messages = if missing.is_empty() { Vec::new() } else { build(&missing)? };
     let path = |(name, given): (&str, Option<PathBuf>)| match given {
         Some(path) => Ok(path),
-        None => executable(&messages, name).with_context(|| format!("cargo built no {name}")),
+        None => executable(&messages, name),
     };
     let [node, kube, proxy, registrar] = given;
     let [a, b, c, d] = names;
@@ -74,11 +76,11 @@ pub(crate) fn agents(profile: Profile) -> Result<Programs> {
 }
 
 fn agent(name: &str, profile: Profile) -> Result<PathBuf> {
-    if let Some(path) = named(name) {
-        return Ok(path);
+    match (named(name), profile) {
+        (Some(path), _) => Ok(path),
+        (None, Profile::Dev) => executable(&build(&[name])?, name),
+        (None, Profile::Release) => release(name, &[]),
     }
-    let messages = build(&[name], profile)?;
-    executable(&messages, name).with_context(|| format!("cargo built no {name}"))
 }
 
 /// What a variable such as `$NODE_EXPORTER_RS` says.
@@ -87,23 +89,41 @@ fn named(name: &str) -> Option<PathBuf> {
     std::path::absolute(path).ok()
 }
 
-/// Cargo's messages about a build.
-fn build(names: &[&str], profile: Profile) -> Result<Vec<u8>> {
+/// Cargo's messages about a build that is compiled once for all that cargo builds here.
+fn build(names: &[&str]) -> Result<Vec<u8>> {
     let mut command = e2e::cargo();
-    command.arg("build");
+    command.args(["build", MESSAGES]);
     for name in names {
         command.args(["--bin", name]);
-        // What is shipped has its own features and no others'; the rest is compiled once for all that cargo builds here.
-        if profile == Profile::Release {
-            command.args(["--package", name]);
-        }
     }
-    command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
-    if profile == Profile::Release {
-        release(&mut command);
+    messages(&mut command, &names.join(", "))
+}
+
+/// Builds an agent as it is shipped, with its own features and no others', and further flags for its last step.
+///
+/// It needs more than its profile: glibc inside, so that it runs on any Linux and in an empty image; relocations in their
+/// packed form, a fortieth of the others' size; and its functions in their order, whose names hold their types.
+pub(crate) fn release(name: &str, more: &[String]) -> Result<PathBuf> {
+    let mut command = e2e::cargo();
+    command.args(["rustc", MESSAGES, "--release", "--package", name, "--bin", name]);
+    let gnu = cfg!(all(target_os = "linux", target_env = "gnu"));
+    if gnu && std::env::var_os("RUSTFLAGS").is_none() {
+        // With `--target`, the flags spare build scripts.
+        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        command.args(["--target", &target]).env("RUSTFLAGS", RELEASE_FLAGS);
+        let script = format!("-Clink-arg=-Wl,--script={}", order::script(name)?.display());
+        command.arg("--").arg(script).args(more);
     }
-    let output = command.stderr(Stdio::inherit()).output().context("cargo build")?;
-    ensure!(output.status.success(), "{} does not build", names.join(", "));
+    executable(&messages(&mut command, name)?, name)
+}
+
+const MESSAGES: &str = "--message-format=json-render-diagnostics";
+const RELEASE_FLAGS: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C symbol-mangling-version=v0";
+
+fn messages(command: &mut Command, what: &str) -> Result<Vec<u8>> {
+    command.current_dir(workspace()).stderr(Stdio::inherit());
+    let output = command.output().context("cargo")?;
+    ensure!(output.status.success(), "{what} does not build");
     Ok(output.stdout)
 }
 
@@ -127,28 +147,15 @@ fn limits() -> impl Iterator<Item = (&'static str, u64)> {
     })
 }
 
-/// What a release needs beside its profile: glibc inside, so that it runs on any Linux and in an empty image, and
-/// relocations in their packed form, a fortieth of the others' size. With `--target`, the flags spare build scripts.
-fn release(command: &mut Command) {
-    command.arg("--release");
-    let gnu = cfg!(all(target_os = "linux", target_env = "gnu"));
-    if gnu && std::env::var_os("RUSTFLAGS").is_none() {
-        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-        command.args(["--target", &target]);
-        command.env("RUSTFLAGS", RELEASE_FLAGS);
-    }
-}
-
-const RELEASE_FLAGS: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
-
 /// The path in cargo's message about the program it has built.
-fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
+fn executable(messages: &[u8], name: &str) -> Result<PathBuf> {
     messages
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
         .filter(|message| message["target"]["name"] == name)
         .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
         .next_back()
+        .with_context(|| format!("cargo built no {name}"))
 }
 
 /// `node_exporter` from the testbed or the path.
@@ -221,7 +228,7 @@ mod tests {
         let messages = b"{\"target\":{\"name\":\"a\"},\"executable\":null}\n\
             {\"target\":{\"name\":\"a\"},\"executable\":\"/t/a\"}\n\
             {\"target\":{\"name\":\"b\"},\"executable\":\"/t/b\"}\nnot json\n";
-        assert_eq!(executable(messages, "a"), Some(PathBuf::from("/t/a")));
-        assert_eq!(executable(messages, "c"), None);
+        assert_eq!(executable(messages, "a").unwrap(), Path::new("/t/a"));
+        assert!(executable(messages, "c").is_err());
     }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use e2e::agent::START;
 
-use crate::binary::{self, Profile};
+use crate::binary;
 use board::Board;
 use found::Found;
 use parts::Parts;
@@ -42,7 +42,7 @@ const PORT: u16 = 10240;
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     eprintln!("Building the four agents (the first time takes some minutes) ...");
-    let programs = binary::agents(Profile::Dev)?;
+    let programs = binary::agents()?;
     // From here on programs run that must end with this one.
     let end = end_is_asked_for()?;
     let found = Found::look(options.objects.as_deref());

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::binary::{self, Profile, workspace};
+use crate::binary::{self, workspace};
 use crate::dashboards;
 
 /// A document that is wholly or partly made from the tables.
@@ -52,7 +52,7 @@ fn documents() -> Result<Vec<Document>> {
     let old = std::fs::read_to_string(&readme).with_context(|| readme.display().to_string())?;
     let table = collectors::overview();
     let state = workspace().join("kube-state-rs");
-    let programs = binary::agents(Profile::Dev)?;
+    let programs = binary::agents()?;
     let families = kube::printed(&programs.kube, &["families"])?;
     let roles = kube::printed(&programs.kube, &["rbac"])?;
     let flags = |name: &str, program: &Path| -> Result<Document> {

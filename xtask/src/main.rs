@@ -14,6 +14,7 @@ mod deny;
 mod dist;
 mod docs;
 mod namespace;
+mod order;
 mod screenshots;
 mod soak;
 mod table;
@@ -37,6 +38,9 @@ enum Task {
     Demo(demo::Options),
     /// Build the agents as they are shipped, static and small, and say where they are
     Build,
+    /// Write images/order: which functions of the agents run, which the linker then puts side by side (needs valgrind and
+    /// the testbed's servers)
+    Order(order::Options),
     /// Compare an agent's answer on the peer's own test data with what the peer expects
     Conformance { agent: Agent },
     /// Run `node_exporter` and node-exporter-rs side by side and explain every difference
@@ -98,6 +102,7 @@ fn run() -> Result<()> {
             }
             Ok(())
         }
+        Task::Order(options) => order::run(&options),
         Task::Conformance { agent: Agent::Node } => conformance::node(),
         Task::Conformance { agent: Agent::Kube } => conformance::kube(),
         Task::CompareNode => compare::run(),

@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::binary::{self, Profile, workspace};
+use crate::binary::{self, workspace};
 
 /// A test's target, and which of its tests.
 const PICTURES: [(&str, &str); 2] = [("demo", "the_page_shows"), ("registrar", "a_person_finds")];
 
 pub(crate) fn run() -> Result<()> {
-    let programs = binary::agents(Profile::Dev)?;
+    let programs = binary::agents()?;
     for (target, test) in PICTURES {
         let mut command = e2e::cargo();
         command.args(["test", "--package", "e2e", "--test", target]);
