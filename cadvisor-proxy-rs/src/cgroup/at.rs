@@ -2,6 +2,7 @@
 
 use super::hierarchy::{Controller, Hierarchies, Tree};
 use super::kept::{Access, Kept, Trouble};
+use super::tree;
 
 /// The cgroup went while it was read: what was read of it before is not told either.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,7 +45,7 @@ impl<'a> At<'a> {
     fn present(&self, tree: &'a Tree) -> Option<&'a Tree> {
         let trees = self.hierarchies.trees();
         let number = trees.iter().position(|one| std::ptr::eq(one, tree))?;
-        (self.bits & 1 << (number % 32) != 0).then_some(tree)
+        (self.bits & tree::bit(number) != 0).then_some(tree)
     }
 
     /// A file's text; `None` where the kernel has none or gives none.
@@ -57,8 +58,8 @@ impl<'a> At<'a> {
     ) -> Result<Option<&'s [u8]>, Gone> {
         match access.read(kept, &tree.root, self.path, name) {
             Ok(text) => Ok(Some(text)),
-            Err(Trouble::Gone) => Err(Gone),
-            Err(Trouble::Absent | Trouble::Refused) => Ok(None),
+            Err(Trouble::Gone) if !tree.aside => Err(Gone),
+            Err(Trouble::Gone | Trouble::Absent | Trouble::Refused) => Ok(None),
         }
     }
 

@@ -41,6 +41,9 @@ impl Controller {
 pub(super) struct Tree {
     pub(super) root: Root,
     pub(super) v2: bool,
+    /// Pressure is all that is taken from it: the v2 tree beside those of v1. It has cgroups of all units, and those that
+    /// kubelets and runtimes of v1 left behind, so one that no other tree has is not told of.
+    pub(super) aside: bool,
 }
 
 /// Why there is nothing to read.
@@ -100,7 +103,7 @@ impl Hierarchies {
 
     fn add(&mut self, path: &Path, v2: bool, has: impl Fn(&str) -> bool) {
         let whole = self.trees.is_empty() && v2 && has("any");
-        let mut used = false;
+        let (mut used, mut aside) = (false, true);
         for (slot, controller) in self.by_controller.iter_mut().zip(Controller::ALL) {
             let (v1_name, v2_name) = controller.names();
             let name = if v2 { v2_name } else { v1_name };
@@ -113,10 +116,11 @@ impl Hierarchies {
             if fits && slot.is_none() {
                 *slot = Some(self.trees.len());
                 used = true;
+                aside &= controller == Controller::Pressure;
             }
         }
         if used {
-            self.trees.push(Tree { root: Root::new(path), v2 });
+            self.trees.push(Tree { root: Root::new(path), v2, aside });
         }
     }
 
@@ -203,6 +207,15 @@ mod tests {
         assert_eq!(tree(&found, Controller::Pressure), Some(("unified".to_owned(), true)));
         assert_eq!(tree(&found, Controller::Cpuacct), Some(("cpuacct".to_owned(), false)));
         assert_eq!(found.version(), "cgroup v1 and v2");
+        assert!(found.trees().iter().all(|tree| !tree.aside));
+    }
+
+    #[test]
+    fn a_hybrids_version_two_without_controllers_stands_aside() {
+        let found =
+            Hierarchies::find(folder(&["memory/tasks", "unified/cgroup.controllers="]).path());
+        let aside: Vec<bool> = found.unwrap().trees().iter().map(|tree| tree.aside).collect();
+        assert_eq!(aside, [false, true]);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::fs::{Dir, FileType, Mode, OFlags, open};
+use rustix::fs::{Dir, FileType, Mode, OFlags, open, stat};
 use rustix::io::Errno;
 
-use super::hierarchy::Hierarchies;
+use super::hierarchy::{Hierarchies, Tree};
 use super::kept::Root;
 
 /// A deeper tree is not followed: the kernel's own limit is far above any use.
@@ -33,6 +33,8 @@ pub(super) struct News {
 #[derive(Debug)]
 pub(super) struct Discovery {
     hierarchies: Hierarchies,
+    /// A bit for each tree that stands aside: it is asked about the cgroups of the others.
+    aside: u32,
     /// By path, with a bit for each tree that has it.
     known: HashMap<Box<[u8]>, u32>,
     events: Option<OwnedFd>,
@@ -52,9 +54,11 @@ impl Discovery {
         let kernel = hierarchies.trees().iter().all(|tree| tree.root.kernel);
         let flags = CreateFlags::NONBLOCK | CreateFlags::CLOEXEC;
         let events = kernel.then(|| inotify::init(flags).ok()).flatten();
+        let trees = hierarchies.trees().iter().enumerate().filter(|(_, tree)| tree.aside);
+        let aside = trees.fold(0, |bits, (number, _)| bits | bit(number));
         let (known, watches) = (HashMap::new(), HashMap::new());
         let (walked, full, walks) = (None, false, 0);
-        Self { hierarchies, known, events, watches, interval, walked, most, full, walks }
+        Self { hierarchies, aside, known, events, watches, interval, walked, most, full, walks }
     }
 
     /// What has changed; the first time all there is.
@@ -82,9 +86,11 @@ impl Discovery {
         self.full = false;
         let mut found: HashMap<Box<[u8]>, u32> = HashMap::with_capacity(self.known.len());
         for number in 0..self.hierarchies.trees().len() {
-            self.below(number, b"/", &mut |path, bit| {
-                *found.entry(path.into()).or_default() |= bit;
-            });
+            if self.aside & bit(number) == 0 {
+                self.below(number, b"/", &mut |path, bit| {
+                    *found.entry(path.into()).or_default() |= bit;
+                });
+            }
         }
         let gone: Vec<Box<[u8]>> =
             self.known.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
@@ -97,20 +103,31 @@ impl Discovery {
     }
 
     fn remember(&mut self, path: &[u8], bits: u32, news: &mut News) {
+        let aside = self.aside(path);
         if let Some(known) = self.known.get_mut(path) {
-            *known |= bits;
+            *known = *known & !self.aside | bits | aside;
         } else if self.known.len() < self.most {
-            self.known.insert(path.into(), bits);
+            self.known.insert(path.into(), bits | aside);
             news.added.push(path.into());
         } else {
             self.full = true;
         }
     }
 
+    /// Of the trees that are neither walked nor watched, the bits of those that have it.
+    fn aside(&self, path: &[u8]) -> u32 {
+        let trees = self.hierarchies.trees().iter().enumerate();
+        let has = |(number, tree): (usize, &Tree)| {
+            let there = self.aside & bit(number) != 0 && stat(full(&tree.root, path)).is_ok();
+            if there { bit(number) } else { 0 }
+        };
+        trees.map(has).fold(0, |bits, bit| bits | bit)
+    }
+
     fn forget(&mut self, path: &[u8], bits: u32, news: &mut News) {
         let Some(known) = self.known.get_mut(path) else { return };
         *known &= !bits;
-        if *known == 0 {
+        if *known & !self.aside == 0 {
             self.known.remove(path);
             news.removed.push(path.into());
         }
@@ -124,7 +141,7 @@ impl Discovery {
         while let Some((path, depth)) = left.pop() {
             self.watch(number, &root, &path);
             let Some(names) = folders(&full(&root, &path)) else { continue };
-            found(&path, 1 << (number % 32));
+            found(&path, bit(number));
             if depth < DEPTH && left.len() <= self.most {
                 left.extend(names.into_iter().map(|name| (joined(&path, &name), depth + 1)));
             }
@@ -191,9 +208,14 @@ impl Discovery {
                 self.remember(&path, bit, news);
             }
         } else if flags.contains(ReadFlags::DELETE) {
-            self.forget(&path, 1 << (number % 32), news);
+            self.forget(&path, bit(number), news);
         }
     }
+}
+
+/// Of a set of trees.
+pub(super) fn bit(number: usize) -> u32 {
+    1 << (number % 32)
 }
 
 /// All cgroups of a tree, as many as may be, once.
@@ -286,6 +308,28 @@ mod tests {
         assert_eq!(names(&news.removed), ["/docker/b"]);
         let news = discovery.look(start + WITHOUT_EVENTS);
         assert!(!news.walked && news.added.is_empty() && news.removed.is_empty());
+    }
+
+    #[test]
+    fn what_a_hybrids_pressure_tree_alone_has_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["memory/a", "memory/b", "pids/b", "unified/a", "unified/b", "unified/left"] {
+            fs::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        fs::write(folder.path().join("unified/cgroup.controllers"), "").unwrap();
+        let mut discovery = discovery(folder.path(), 100);
+        let start = Instant::now();
+        assert_eq!(names(&discovery.look(start).added), ["/", "/a", "/b"]);
+        assert_eq!(["/a", "/b"].map(|path| discovery.bits(path.as_bytes()).count_ones()), [2, 3]);
+        fs::remove_dir(folder.path().join("memory/a")).unwrap();
+        fs::create_dir_all(folder.path().join("memory/left")).unwrap();
+        fs::remove_dir(folder.path().join("unified/b")).unwrap();
+        let news = discovery.look(start + WITHOUT_EVENTS);
+        assert_eq!((names(&news.added), names(&news.removed)), (vec!["/left"], vec!["/a"]));
+        assert_eq!(
+            ["/a", "/b", "/left"].map(|path| discovery.bits(path.as_bytes()).count_ones()),
+            [0, 2, 2]
+        );
     }
 
     #[test]

@@ -95,17 +95,20 @@ fn proxy(program: &Path) -> Result<Vec<Run>> {
         scrape(own)
     };
     let mut runs = vec![Run::of("a kubelet", functions(program, &flags, both)?)];
+    let cgroups = |more: &[String]| {
+        let flags = [&[telemetry.clone(), "--source=cgroup".to_owned()], more].concat();
+        functions(program, &flags, both)
+    };
+    runs.push(Run::of("this host's cgroups, named by docker", cgroups(&[])?));
     for (name, version) in [("cgroups of v1", Version::V1), ("cgroups of v2", Version::V2)] {
         let node =
             Node::generate(Shape { version, driver: Driver::Systemd, containers: CONTAINERS })?;
-        let flags = [
-            telemetry.clone(),
-            "--source=cgroup".to_owned(),
+        let paths = [
             format!("--path.procfs={}", node.proc().display()),
             format!("--path.sysfs={}", node.sys().display()),
             format!("--path.rootfs={}", node.root().display()),
         ];
-        runs.push(Run::of(name, functions(program, &flags, both)?));
+        runs.push(Run::of(name, cgroups(&paths)?));
     }
     Ok(runs)
 }
