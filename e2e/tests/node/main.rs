@@ -11,6 +11,7 @@ mod compare;
 mod handover;
 mod hostile;
 mod lifecycle;
+mod memory;
 mod mount;
 mod promtool;
 mod protected;
