@@ -80,15 +80,16 @@ fn file(name: &str) -> PathBuf {
 
 /// The list as the linker takes it, in a file that has another name when the list is another: cargo then links anew.
 pub(crate) fn script(name: &str) -> Result<PathBuf> {
-    let list =
-        std::fs::read_to_string(file(name)).with_context(|| file(name).display().to_string())?;
+    let path = file(name);
+    let list = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let script = linker_script(&list);
     let mut hash = DefaultHasher::new();
-    list.hash(&mut hash);
+    script.hash(&mut hash);
     let own = std::env::current_exe().context("where is this program?")?;
     let folder = own.parent().unwrap_or(Path::new(".")).join("order");
     let path = folder.join(format!("{name}-{:016x}.ld", hash.finish()));
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    std::fs::write(&path, linker_script(&list)).with_context(|| path.display().to_string())?;
+    std::fs::write(&path, script).with_context(|| path.display().to_string())?;
     Ok(path)
 }
 
