@@ -224,6 +224,18 @@ impl Cluster {
         agent::local(self.modern.map_or(16443, |number| 26443 + 10 * number))
     }
 
+    /// Flags of cadvisor-proxy-rs for the kubelet, known by its very certificate.
+    pub fn kubelet(&self) -> Vec<String> {
+        let pki = self.kubeconfig.with_file_name("pki");
+        let file = |name: &str| pki.join(name).display().to_string();
+        vec![
+            "--target=https://127.0.0.1:10250".to_owned(),
+            format!("--target.pin-file={}", file("kubelet-serving.crt")),
+            format!("--target.cert-file={}", file("admin.crt")),
+            format!("--target.key-file={}", file("admin.key")),
+        ]
+    }
+
     /// Where a test may put files.
     pub fn folder(&self) -> &Path {
         self.folder.path()

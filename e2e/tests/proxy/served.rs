@@ -9,7 +9,7 @@ use e2e::cluster::Cluster;
 use e2e::storage::{Kind, Storage};
 use e2e::{Agent, Scrape, servers, wait_until};
 
-use crate::subject::{self, label, proxy};
+use crate::subject::{label, proxy};
 use crate::truth;
 
 const PODS: &str = include_str!("objects/pods.yaml");
@@ -68,7 +68,7 @@ impl Account {
 
 /// docker as the source of identity.
 fn flags(cluster: &Cluster) -> Vec<String> {
-    let mut flags = subject::kubelet(cluster);
+    let mut flags = cluster.kubelet();
     flags.extend(["--identity=docker".to_owned(), truth::host_ip(cluster)]);
     flags
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use e2e::agent::{self, local};
-use e2e::cluster::Cluster;
 use e2e::{Agent, free_port};
 
 /// The proxy on free ports; the second is that of its own metrics.
@@ -18,16 +17,4 @@ pub(crate) fn proxy<S: AsRef<str>>(flags: &[S]) -> (Agent, SocketAddr) {
 pub(crate) fn label<'a>(key: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = key.split_once(&format!(",{name}=\""))?;
     rest.split('"').next().filter(|value| !value.is_empty())
-}
-
-/// The kubelet, known by its very certificate.
-pub(crate) fn kubelet(cluster: &Cluster) -> Vec<String> {
-    let file =
-        |name: &str| cluster.kubeconfig.with_file_name("pki").join(name).display().to_string();
-    vec![
-        "--target=https://127.0.0.1:10250".to_owned(),
-        format!("--target.pin-file={}", file("kubelet-serving.crt")),
-        format!("--target.cert-file={}", file("admin.crt")),
-        format!("--target.key-file={}", file("admin.key")),
-    ]
 }

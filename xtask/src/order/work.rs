@@ -80,16 +80,8 @@ fn proxy(program: &Path) -> Result<Vec<Run>> {
     let cluster = cluster()?;
     let own = agent::local(free_port()?);
     let telemetry = format!("--telemetry.listen-address={own}");
-    let file =
-        |name: &str| cluster.kubeconfig.with_file_name("pki").join(name).display().to_string();
-    let flags = [
-        telemetry.clone(),
-        "--target=https://127.0.0.1:10250".to_owned(),
-        format!("--target.pin-file={}", file("kubelet-serving.crt")),
-        format!("--target.cert-file={}", file("admin.crt")),
-        format!("--target.key-file={}", file("admin.key")),
-        "--profile=kube-prometheus-stack".to_owned(),
-    ];
+    let mut flags = cluster.kubelet();
+    flags.extend([telemetry.clone(), "--profile=kube-prometheus-stack".to_owned()]);
     let both = |agent: &Agent| {
         scrape(agent.address)?;
         scrape(own)

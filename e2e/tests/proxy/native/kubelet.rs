@@ -57,7 +57,7 @@ fn is_completed(
 ) {
     const LACKED: &str = "container_oom_events_total";
     let fill = ["--fill-from=cgroup", "--identity=docker"].map(str::to_owned);
-    let flags = [subject::kubelet(cluster), fill.to_vec(), vec![truth::host_ip(cluster)]].concat();
+    let flags = [cluster.kubelet(), fill.to_vec(), vec![truth::host_ip(cluster)]].concat();
     let (agent, _own) = proxy(&flags);
     let filled = || agent.text("/metrics/cadvisor");
     wait_until("the completed answer", PATIENCE, || has_all(&Look::take(filled)?, space)).unwrap();
@@ -88,8 +88,7 @@ fn every_series_of_the_kubelet_about_pods_is_here_with_its_value_and_labels() {
     let (agent, _own) = proxy(&flags);
     let ours = || agent.text("/metrics");
     // Passed on as it comes.
-    let (peer, _own) =
-        proxy(&[subject::kubelet(&cluster), vec!["--identity=none".to_owned()]].concat());
+    let (peer, _own) = proxy(&[cluster.kubelet(), vec!["--identity=none".to_owned()]].concat());
     let theirs = || peer.text("/metrics/cadvisor");
     for (what, ask) in [
         ("pods in the kubelet's answer", &theirs as &dyn Fn() -> Result<String>),
