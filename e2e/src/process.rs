@@ -4,10 +4,12 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use exporter_toolkit::files;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A started program. Dropping it kills that process, and shows its log where a test fails.
@@ -84,6 +86,21 @@ fn raw_fd(file: &File) -> i32 {
     file.as_raw_fd()
 }
 
+/// Bytes of a status, far above any.
+const STATUS: u64 = 64 << 10;
+
+/// Bytes that a process has, by a field of `/proc/PID/status` (`proc_pid_status(5)`) such as `VmRSS`.
+pub fn held(pid: u32, field: &str) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let text = files::read(Path::new(&path), STATUS).with_context(|| path.clone())?;
+    kibibytes(&text, field).with_context(|| format!("{path}: {field}"))
+}
+
+fn kibibytes(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+}
+
 /// Cargo, started from a program that cargo started: without what it was told about that program's package, on which some
 /// build scripts depend, so that nothing is built twice.
 pub fn cargo() -> Command {
@@ -124,6 +141,11 @@ pub fn wait_until<T, E: Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        assert_eq!(kibibytes("VmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\n", "VmRSS"), Some(1_048_576));
+    }
 
     #[test]
     fn a_guard_kills_its_process_and_knows_its_log() {

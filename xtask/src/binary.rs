@@ -106,14 +106,15 @@ fn build(names: &[&str]) -> Result<Vec<u8>> {
 pub(crate) fn release(name: &str, more: &[String]) -> Result<PathBuf> {
     let mut command = e2e::cargo();
     command.args(["rustc", MESSAGES, "--release", "--package", name, "--bin", name]);
+    let mut last = Vec::new();
     let gnu = cfg!(all(target_os = "linux", target_env = "gnu"));
     if gnu && std::env::var_os("RUSTFLAGS").is_none() {
         // With `--target`, the flags spare build scripts.
         let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
         command.args(["--target", &target]).env("RUSTFLAGS", RELEASE_FLAGS);
-        let script = format!("-Clink-arg=-Wl,--script={}", order::script(name)?.display());
-        command.arg("--").arg(script).args(more);
+        last.push(format!("-Clink-arg=-Wl,--script={}", order::script(name)?.display()));
     }
+    command.arg("--").args(last).args(more);
     executable(&messages(&mut command, name)?, name)
 }
 

@@ -17,6 +17,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::binary::{self, workspace};
 use map::Map;
+use profile::Run;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -53,7 +54,7 @@ fn with_map(name: &str) -> Result<(PathBuf, Map)> {
 }
 
 /// Sections by their names: those that the work of the runs needs, then those that only their starts did.
-fn list(name: &str, map: &Map, runs: &[work::Run]) -> String {
+fn list(name: &str, map: &Map, runs: &[Run]) -> String {
     let mut text = format!(
         "# Functions of {name} that run, for the linker: written by `cargo xtask order {name}`.\n"
     );
@@ -114,11 +115,8 @@ mod tests {
              \x20   2 2 10 16         /a.o:(.text.g)\n    2 2 10 1                 g\n",
         );
         let set = |functions: &[&str]| functions.iter().map(|&name| name.to_owned()).collect();
-        let run = |name, work: &[&str], start: &[&str]| work::Run {
-            name,
-            work: set(work),
-            start: set(start),
-        };
+        let run =
+            |name, work: &[&str], start: &[&str]| Run { name, work: set(work), start: set(start) };
         let runs = [run("one", &["g", "?"], &["f"]), run("two", &[], &["f", "g"])];
         let text = list("agent", &map, &runs);
         let lines: Vec<_> = text.lines().skip(1).collect();

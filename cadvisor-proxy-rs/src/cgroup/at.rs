@@ -1,8 +1,7 @@
 //! One cgroup as its files are read: where it is, and what its end looks like.
 
-use super::hierarchy::{Controller, Hierarchies, Tree};
+use super::hierarchy::{Controller, Hierarchies, Tree, bit};
 use super::kept::{Access, Kept, Trouble};
-use super::tree;
 
 /// The cgroup went while it was read: what was read of it before is not told either.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,7 +44,7 @@ impl<'a> At<'a> {
     fn present(&self, tree: &'a Tree) -> Option<&'a Tree> {
         let trees = self.hierarchies.trees();
         let number = trees.iter().position(|one| std::ptr::eq(one, tree))?;
-        (self.bits & tree::bit(number) != 0).then_some(tree)
+        (self.bits & bit(number) != 0).then_some(tree)
     }
 
     /// A file's text; `None` where the kernel has none or gives none.

@@ -134,6 +134,12 @@ impl Hierarchies {
         &self.trees
     }
 
+    /// A bit for each tree that fits.
+    pub(super) fn bits(&self, fits: impl Fn(&Tree) -> bool) -> u32 {
+        let trees = self.trees.iter().enumerate().filter(|(_, tree)| fits(tree));
+        trees.fold(0, |bits, (number, _)| bits | bit(number))
+    }
+
     /// The tree whose `cgroup.procs` tells a cgroup's processes.
     pub(super) fn processes(&self) -> Option<&Tree> {
         let order = [Controller::Pids, Controller::Cpu, Controller::Memory, Controller::Pressure];
@@ -148,6 +154,11 @@ impl Hierarchies {
             _ => "cgroup v1",
         }
     }
+}
+
+/// Of a set of trees.
+pub(super) fn bit(number: usize) -> u32 {
+    1 << (number % 32)
 }
 
 #[cfg(test)]

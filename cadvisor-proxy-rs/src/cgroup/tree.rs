@@ -10,7 +10,7 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{Dir, FileType, Mode, OFlags, open, stat};
 use rustix::io::Errno;
 
-use super::hierarchy::{Hierarchies, Tree};
+use super::hierarchy::{Hierarchies, bit};
 use super::kept::Root;
 
 /// A deeper tree is not followed: the kernel's own limit is far above any use.
@@ -54,8 +54,7 @@ impl Discovery {
         let kernel = hierarchies.trees().iter().all(|tree| tree.root.kernel);
         let flags = CreateFlags::NONBLOCK | CreateFlags::CLOEXEC;
         let events = kernel.then(|| inotify::init(flags).ok()).flatten();
-        let trees = hierarchies.trees().iter().enumerate().filter(|(_, tree)| tree.aside);
-        let aside = trees.fold(0, |bits, (number, _)| bits | bit(number));
+        let aside = hierarchies.bits(|tree| tree.aside);
         let (known, watches) = (HashMap::new(), HashMap::new());
         let (walked, full, walks) = (None, false, 0);
         Self { hierarchies, aside, known, events, watches, interval, walked, most, full, walks }
@@ -116,12 +115,7 @@ impl Discovery {
 
     /// Of the trees that are neither walked nor watched, the bits of those that have it.
     fn aside(&self, path: &[u8]) -> u32 {
-        let trees = self.hierarchies.trees().iter().enumerate();
-        let has = |(number, tree): (usize, &Tree)| {
-            let there = self.aside & bit(number) != 0 && stat(full(&tree.root, path)).is_ok();
-            if there { bit(number) } else { 0 }
-        };
-        trees.map(has).fold(0, |bits, bit| bits | bit)
+        self.hierarchies.bits(|tree| tree.aside && stat(full(&tree.root, path)).is_ok())
     }
 
     fn forget(&mut self, path: &[u8], bits: u32, news: &mut News) {
@@ -211,11 +205,6 @@ impl Discovery {
             self.forget(&path, bit(number), news);
         }
     }
-}
-
-/// Of a set of trees.
-pub(super) fn bit(number: usize) -> u32 {
-    1 << (number % 32)
 }
 
 /// All cgroups of a tree, as many as may be, once.

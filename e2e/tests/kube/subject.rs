@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::agent::{self, local};
+use e2e::process::held;
 use e2e::{Agent, Scrape, exposition, free_port, wait_until};
 
 use crate::resources;
@@ -107,13 +108,8 @@ impl Subject {
 
     /// Resident memory in bytes, now and at its highest.
     pub(crate) fn memory(&self) -> (u64, u64) {
-        let file = format!("/proc/{}/status", self.agent.server.pid());
-        let text = std::fs::read_to_string(file).unwrap();
-        let of = |name: &str| -> u64 {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
-        };
-        (of("VmRSS:"), of("VmHWM:"))
+        let of = |field| held(self.agent.server.pid(), field).unwrap();
+        (of("VmRSS"), of("VmHWM"))
     }
 
     /// Lines of its log with both texts.

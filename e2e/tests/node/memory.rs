@@ -1,5 +1,6 @@
 //! What each node pays for the agent all the time.
 
+use e2e::process::held;
 use e2e::{Agent, agent, servers};
 
 /// Bytes on a host of a few CPUs: a third of that is the program's own file, in its order (images/order).
@@ -23,9 +24,6 @@ fn on_a_small_host_it_holds_little_memory() {
         let request = agent.request("/metrics").header("Accept-Encoding", encoding);
         assert_eq!(request.send().unwrap().status, 200);
     }
-    let path = format!("/proc/{}/status", agent.server.pid());
-    let status = std::fs::read_to_string(path).unwrap();
-    let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
-    let bytes = held.unwrap().trim().parse::<u64>().unwrap() * 1024;
+    let bytes = held(agent.server.pid(), "VmRSS").unwrap();
     assert!(bytes <= MOST, "{bytes} bytes; `cargo xtask order` brings the order up to date");
 }

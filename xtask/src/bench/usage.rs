@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use e2e::process::held;
 
 /// Bytes of resident memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,10 +32,8 @@ pub(crate) fn children_time() -> Result<Duration> {
 }
 
 pub(crate) fn memory(pid: u32) -> Result<Memory> {
-    let text = read(pid, "status")?;
-    let field =
-        |name| kibibytes(&text, name).with_context(|| format!("/proc/{pid}/status: {name}"));
-    Ok(Memory { now: field("VmRSS:")?, peak: field("VmHWM:")?, anonymous: field("RssAnon:")? })
+    let field = |name| held(pid, name).map(|bytes| bytes as f64);
+    Ok(Memory { now: field("VmRSS")?, peak: field("VmHWM")?, anonymous: field("RssAnon")? })
 }
 
 /// Lets the peak begin anew (`proc_pid_clear_refs(5)`).
@@ -56,12 +55,6 @@ fn ticks(stat: &str, skip: usize) -> Option<u32> {
     Some(user + system)
 }
 
-fn kibibytes(status: &str, name: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    let number: f64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(number * 1024.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,10 +63,5 @@ mod tests {
     fn a_process_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
         let stat = "7 (a) b) c) S 1 2 3 4 5 6 7 8 9 10 30 12 1 1 20 0";
         assert_eq!((ticks(stat, 11), ticks(stat, 13)), (Some(42), Some(2)));
-    }
-
-    #[test]
-    fn memory_is_read_in_bytes() {
-        assert_eq!(kibibytes("VmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\n", "VmRSS:"), Some(1_048_576.0));
     }
 }

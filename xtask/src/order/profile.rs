@@ -19,13 +19,20 @@ const GIVE_BACK: &str = "*6memory9give_back";
 const WAITS: &[&str] =
     &["__lll_lock_wait", "__lll_lock_wait_private", "__lll_lock_wake", "__lll_lock_wake_private"];
 
-/// Starts the agent, has it do its work, ends it, and gives the names of the functions that ran after it last gave memory
-/// back, and of those that ran only before.
-pub(super) fn functions(
+/// One run: the functions that ran after the agent last gave memory back, and those that ran only before, at its start.
+pub(super) struct Run {
+    pub(super) name: &'static str,
+    pub(super) work: HashSet<String>,
+    pub(super) start: HashSet<String>,
+}
+
+/// Starts the agent, has it do its work, and ends it.
+pub(super) fn run(
+    name: &'static str,
     program: &Path,
     flags: &[String],
-    work: impl FnOnce(&Agent) -> Result<()>,
-) -> Result<[HashSet<String>; 2]> {
+    act: impl FnOnce(&Agent) -> Result<()>,
+) -> Result<Run> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     // Each part but the last has a number behind this name.
     let file = folder.path().join("functions");
@@ -35,21 +42,21 @@ pub(super) fn functions(
     command.arg(program).args(flags);
     let mut agent = Agent::start_at(agent::local(free_port()?), command)
         .context("valgrind, Debian's package of this name")?;
-    work(&agent)?;
+    act(&agent)?;
     agent.server.signal(Signal::TERM)?;
     let status = agent.server.wait(END)?;
     ensure!(status.success(), "it ended with {status}:\n{}", agent.server.log());
-    let mut after: HashSet<String> = WAITS.iter().map(|&name| name.to_owned()).collect();
-    let mut before = HashSet::new();
+    let mut work: HashSet<String> = WAITS.iter().map(|&name| name.to_owned()).collect();
+    let mut start = HashSet::new();
     for entry in std::fs::read_dir(folder.path())? {
         let path = entry?.path();
         let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
-        let set = if path == file { &mut after } else { &mut before };
+        let set = if path == file { &mut work } else { &mut start };
         set.extend(names(&String::from_utf8_lossy(&text)));
     }
-    ensure!(!before.is_empty(), "{GIVE_BACK} was not seen:\n{}", agent.server.log());
-    before.retain(|name| !after.contains(name));
-    Ok([after, before])
+    ensure!(!start.is_empty(), "{GIVE_BACK} was not seen:\n{}", agent.server.log());
+    start.retain(|name| !work.contains(name));
+    Ok(Run { name, work, start })
 }
 
 /// `fn=(ID) NAME`, and `cfn=` for one that is called, where an ID comes for the first time.

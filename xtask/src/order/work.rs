@@ -1,6 +1,5 @@
 //! What each agent does while it is watched: its main job on this machine, on real servers, and then what fewer hosts need.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::sleep;
@@ -12,21 +11,8 @@ use e2e::cluster::Cluster;
 use e2e::http::{Connection, Request};
 use e2e::{Agent, Consul, agent, free_port, servers};
 
-use super::profile::functions;
+use super::profile::{Run, run};
 use crate::binary::unpack_fixtures;
-
-/// One run: the functions that its work needs, and those that only its start did.
-pub(super) struct Run {
-    pub(super) name: &'static str,
-    pub(super) work: HashSet<String>,
-    pub(super) start: HashSet<String>,
-}
-
-impl Run {
-    fn of(name: &'static str, [work, start]: [HashSet<String>; 2]) -> Self {
-        Self { name, work, start }
-    }
-}
 
 type Work = fn(&Path) -> Result<Vec<Run>>;
 
@@ -45,7 +31,7 @@ const CHANGED: Duration = Duration::from_secs(20);
 const CONTAINERS: usize = 20;
 
 fn node(program: &Path) -> Result<Vec<Run>> {
-    let own = functions(program, &[], |agent| scrape(agent.address))?;
+    let own = run("this host", program, &[], |agent| scrape(agent.address))?;
     let fixtures = unpack_fixtures()?;
     let folder = fixtures.path().join("collector/fixtures");
     let path = |name: &str, below: &str| format!("--path.{name}={}", folder.join(below).display());
@@ -55,8 +41,8 @@ fn node(program: &Path) -> Result<Vec<Run>> {
         path("sysfs", "sys"),
         path("udev.data", "udev/data"),
     ];
-    let others = functions(program, &paths, |agent| scrape(agent.address))?;
-    Ok(vec![Run::of("this host", own), Run::of("the hosts of the conformance data", others)])
+    let others = "the hosts of the conformance data";
+    Ok(vec![own, run(others, program, &paths, |agent| scrape(agent.address))?])
 }
 
 fn kube(program: &Path) -> Result<Vec<Run>> {
@@ -67,13 +53,13 @@ fn kube(program: &Path) -> Result<Vec<Run>> {
         "--telemetry-host=127.0.0.1".to_owned(),
         format!("--telemetry-port={}", own.port()),
     ];
-    let functions = functions(program, &flags, |agent| {
+    let run = run("a cluster in which objects come and go", program, &flags, |agent| {
         scrape(agent.address)?;
         changes(&cluster);
         scrape(agent.address)?;
         scrape(own)
     })?;
-    Ok(vec![Run::of("a cluster in which objects come and go", functions)])
+    Ok(vec![run])
 }
 
 fn proxy(program: &Path) -> Result<Vec<Run>> {
@@ -86,12 +72,12 @@ fn proxy(program: &Path) -> Result<Vec<Run>> {
         scrape(agent.address)?;
         scrape(own)
     };
-    let mut runs = vec![Run::of("a kubelet", functions(program, &flags, both)?)];
-    let cgroups = |more: &[String]| {
+    let mut runs = vec![run("a kubelet", program, &flags, both)?];
+    let cgroups = |name, more: &[String]| {
         let flags = [&[telemetry.clone(), "--source=cgroup".to_owned()], more].concat();
-        functions(program, &flags, both)
+        run(name, program, &flags, both)
     };
-    runs.push(Run::of("this host's cgroups, named by docker", cgroups(&[])?));
+    runs.push(cgroups("this host's cgroups, named by docker", &[])?);
     for (name, version) in [("cgroups of v1", Version::V1), ("cgroups of v2", Version::V2)] {
         let node =
             Node::generate(Shape { version, driver: Driver::Systemd, containers: CONTAINERS })?;
@@ -100,7 +86,7 @@ fn proxy(program: &Path) -> Result<Vec<Run>> {
             format!("--path.sysfs={}", node.sys().display()),
             format!("--path.rootfs={}", node.root().display()),
         ];
-        runs.push(Run::of(name, cgroups(&paths)?));
+        runs.push(cgroups(name, &paths)?);
     }
     Ok(runs)
 }
@@ -118,11 +104,12 @@ fn registrar(program: &Path) -> Result<Vec<Run>> {
         format!("--consul={}", consul.url()),
         format!("--sink=file={}", folder.path().join("targets.json").display()),
     ];
-    let functions = functions(program, &flags, |agent| {
+    let name = "a cluster in which objects come and go, into Consul and a file";
+    let run = run(name, program, &flags, |agent| {
         changes(&cluster);
         scrape(agent.address)
     })?;
-    Ok(vec![Run::of("a cluster in which objects come and go, into Consul and a file", functions)])
+    Ok(vec![run])
 }
 
 /// The testbed's own.
